@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: BSD-2-Clause
+noinst_LIBRARIES += libdevices.a
+
+# The framework, and virtio.
+devices_core_sources = devices/device.h devices/reg.h devices/virtio.h
+
+# The interrupt controllers.
+devices_gic_sources = devices/gic.h
+
+# The board's other devices.
+devices_board_sources = devices/fw_cfg.h devices/flash.h devices/gpio.h
+
+libdevices_a_SOURCES = $(devices_core_sources) $(devices_gic_sources) $(devices_board_sources)

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The processors of a machine: N vCPUs of one model over one memory map, one
+ * host thread each.
+ *
+ * Life: new -> (set boot state) -> resume -> pause/resume ... -> free. A system
+ * starts out paused, with vCPU 0 powered on and the others off (PSCI turns
+ * them on). Functions may be called from any thread but a vCPU's own, unless
+ * they say otherwise; pause must not be called with a lock held that a device
+ * region uses.
+ */
+#ifndef EMU_SYSTEM_H
+#define EMU_SYSTEM_H
+
+#include "emu/clock.h"
+#include "emu/irq.h"
+#include "emu/mem.h"
+#include "protocol/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define EMU_MAX_CPUS 64
+
+struct emu_system;
+
+/* A CPU model's public face; the table is in emu/models.c. */
+struct emu_cpu_model_info {
+	const char *name;    /* "max", "cortex-a72", ... */
+	const char *summary;
+	const char *compatible; /* device tree, "arm,cortex-a72" */
+	unsigned pa_bits;    /* physical address size */
+};
+/* The i-th model, NULL past the last. */
+const struct emu_cpu_model_info *emu_cpu_model_at(unsigned i);
+
+/* What a vCPU asks of the machine. Called on a vCPU's thread: post and return. */
+enum emu_event {
+	EMU_EVENT_SHUTDOWN,   /* PSCI SYSTEM_OFF */
+	EMU_EVENT_RESET,      /* PSCI SYSTEM_RESET, SYSTEM_RESET2 */
+	EMU_EVENT_EXIT,       /* semihosting exit; value is the status */
+	EMU_EVENT_PANIC,      /* the emulator cannot go on; value is unused */
+};
+
+/* The GIC CPU interface's system registers (ICC_*), and the lines into it. */
+struct emu_gic_cpuif {
+	/* `reg` is EMU_SYSREG(op0, op1, crn, crm, op2). False: the register does
+	 * not exist (UNDEFINED). Called on the thread of vCPU `cpu`. */
+	bool (*read)(void *opaque, unsigned cpu, uint32_t reg, uint64_t *ret_value);
+	bool (*write)(void *opaque, unsigned cpu, uint32_t reg, uint64_t value);
+	void *opaque;
+};
+#define EMU_SYSREG(op0, op1, crn, crm, op2) \
+	((uint32_t)(op0) << 14 | (uint32_t)(op1) << 11 | (uint32_t)(crn) << 7 | (uint32_t)(crm) << 3 | (uint32_t)(op2))
+
+/* Arm semihosting ("Semihosting for AArch32 and AArch64", release 2.0). A NULL
+ * struct means HLT #0xF000 is an ordinary halt: UNDEFINED. */
+struct emu_semihost {
+	void (*write)(void *opaque, const uint8_t *buf, size_t len);  /* the debug console */
+	int (*getc)(void *opaque);      /* blocks for a byte; -1 at end of input */
+	const char *cmdline;            /* SYS_GET_CMDLINE */
+	bool files;                     /* SYS_OPEN of host files allowed */
+	void *opaque;
+};
+
+struct emu_system_config {
+	const char *cpu_model;
+	unsigned n_cpus;                /* 1 to EMU_MAX_CPUS */
+	uint64_t counter_hz;            /* CNTFRQ_EL0; 0 means 62500000 */
+	struct emu_mem *mem;            /* not owned */
+	struct emu_clock *clock;        /* not owned */
+	const struct emu_gic_cpuif *gic_cpuif; /* copied; NULL with GICv2 */
+	const struct emu_semihost *semihost;   /* copied; may be NULL */
+	void (*event)(void *opaque, unsigned cpu, enum emu_event event, uint64_t value);
+	/* A rate-limited note that the guest did something no sane guest does. May be NULL. */
+	void (*guest_error)(void *opaque, const char *message);
+	void *opaque;
+};
+
+struct emu_system *emu_system_new(const struct emu_system_config *config, struct vmd_error *err);
+/* Stops and joins all threads. NULL is allowed. */
+void emu_system_free(struct emu_system *sys);
+
+unsigned emu_system_n_cpus(const struct emu_system *sys);
+const struct emu_cpu_model_info *emu_system_model(const struct emu_system *sys);
+/* MPIDR_EL1 affinity of a vCPU (Aff3:Aff2:Aff1:Aff0 as in the register, without the flag bits). */
+uint64_t emu_system_mpidr(const struct emu_system *sys, unsigned cpu);
+/* The host thread's id, for query-cpus-fast. */
+pid_t emu_system_thread_id(const struct emu_system *sys, unsigned cpu);
+
+/* Input lines of a vCPU; any thread, vCPU threads included. */
+enum emu_cpu_line { EMU_LINE_IRQ, EMU_LINE_FIQ, EMU_LINE_SERROR };
+/* A line to hand to an interrupt controller. */
+struct emu_irq emu_system_cpu_line(struct emu_system *sys, unsigned cpu, enum emu_cpu_line line);
+
+/* Output lines of a vCPU: connect before the first resume. */
+enum emu_cpu_output {
+	EMU_OUT_TIMER_PHYS, EMU_OUT_TIMER_VIRT, EMU_OUT_TIMER_HYP, EMU_OUT_TIMER_SEC, EMU_OUT_PMU, EMU_OUT_COUNT,
+};
+void emu_system_connect(struct emu_system *sys, unsigned cpu, enum emu_cpu_output out, struct emu_irq irq);
+
+/* Where vCPU 0 starts after new or reset; kept over resets. x[0..3] as the
+ * Linux boot protocol has them. Default: pc 0, all zero. */
+struct emu_boot { uint64_t pc; uint64_t x[4]; };
+void emu_system_set_boot(struct emu_system *sys, const struct emu_boot *boot);
+
+/* Pause returns when every vCPU is at a safe point (between instructions) and
+ * stays there; counts, so that two users can each pause and resume. The clock
+ * is the caller's to pause. */
+void emu_system_pause(struct emu_system *sys);
+void emu_system_resume(struct emu_system *sys);
+/* Cold reset of all vCPUs to the boot state. Only while paused. */
+void emu_system_reset(struct emu_system *sys);
+
+/* Only while paused. Architectural state, for debuggers and reports. */
+struct emu_regs {
+	uint64_t x[31], sp, pc;
+	uint32_t pstate; /* as SPSR_EL1 would show it: NZCV, DAIF, M[4:0] */
+	uint32_t fpcr, fpsr;
+	uint64_t v[32][2];
+};
+void emu_system_get_regs(struct emu_system *sys, unsigned cpu, struct emu_regs *ret_regs);
+void emu_system_set_regs(struct emu_system *sys, unsigned cpu, const struct emu_regs *regs);
+/* Reads guest-virtual memory through the vCPU's own translation, without side
+ * effects. False when any byte is not mapped to RAM or ROM. */
+bool emu_system_read_virt(struct emu_system *sys, unsigned cpu, uint64_t va, void *buf, size_t len);
+
+/* Any time, any thread. */
+enum emu_cpu_state { EMU_CPU_OFF, EMU_CPU_RUNNING, EMU_CPU_WAITING /* in WFI or WFE */, EMU_CPU_PAUSED };
+enum emu_cpu_state emu_system_cpu_state(const struct emu_system *sys, unsigned cpu);
+/* Instructions retired so far (approximate while running). */
+uint64_t emu_system_retired(const struct emu_system *sys, unsigned cpu);
+
+#endif
