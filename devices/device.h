@@ -8,8 +8,9 @@
  * their device-tree nodes; a device never knows which board it is on.
  *
  * Life: devices_new -> devices_set... -> devices_realize -> [reset ...] ->
- * devices_free. Threads: made, realized, reset and freed with the vCPUs paused
- * or on the I/O thread; MMIO functions run on vCPU threads under `lock`.
+ * devices_free. Threads: made, realized, reset and freed on the I/O thread, and
+ * reset with the vCPUs paused as well; MMIO functions run on vCPU threads under
+ * `lock`.
  */
 #ifndef DEVICES_DEVICE_H
 #define DEVICES_DEVICE_H
@@ -27,6 +28,7 @@
 struct devices_device;
 struct devices_class;
 struct devices_fdt;
+struct devices_regs;
 struct backends_chardev;
 
 /* What the machine offers every device. Outlives the devices. */
@@ -88,11 +90,17 @@ struct devices_class {
 	enum devices_bus_type provides; /* what plugs into it */
 	size_t size;               /* of the device's struct, which begins with struct devices_device */
 	const struct devices_prop *props; /* ends with a row whose name is NULL; may be NULL */
+	const struct devices_regs *regs;  /* devices/reg.h; NULL when the registers are not that simple */
 
-	/* After the properties are set. On failure undoes what it did. */
+	/* After the properties are set. On failure undoes what it did, but for
+	 * devices_map(), which the framework undoes. */
 	bool (*realize)(struct devices_device *dev, struct vmd_error *err);
-	/* Undoes realize; called only after it. May be NULL. */
+	/* Undoes realize; called only after it, when the device's regions are
+	 * gone from the memory map. May be NULL. */
 	void (*unrealize)(struct devices_device *dev);
+	/* Frees what was made before realize; called last by devices_free,
+	 * realized or not. May be NULL. */
+	void (*fini)(struct devices_device *dev);
 	/* Power-on state; vCPUs are paused. May be NULL. */
 	void (*reset)(struct devices_device *dev);
 	/* Adds its own node(s) to the tree (libfdt sequential or rw tree `fdt`,
@@ -114,6 +122,8 @@ struct devices_wiring {
 	unsigned n_spis;
 };
 
+#define DEVICES_MAX_REGIONS 4
+
 struct devices_device {
 	const struct devices_class *cls;
 	char *id;                         /* the user's id or one made up; owned */
@@ -123,6 +133,9 @@ struct devices_device {
 	struct emu_irq irq[8];            /* outputs, connected by the board before realize */
 	pthread_mutex_t lock;             /* held around its MMIO functions (pass it to emu_mem_add) */
 	bool realized;
+	uint64_t props_set;               /* rows of cls->props the user gave, as bits */
+	struct emu_region *regions[DEVICES_MAX_REGIONS]; /* what devices_map() added */
+	unsigned n_regions;
 };
 
 /* All classes, in the order of classes.def; NULL past the last. */
@@ -144,6 +157,15 @@ bool devices_realize(struct devices_device *dev, struct vmd_error *err);
 void devices_reset(struct devices_device *dev);
 /* Unrealizes if needed, frees properties and the struct. NULL is allowed. */
 void devices_free(struct devices_device *dev);
+
+/* Adds a region to the machine's memory map for as long as the device is
+ * realized; called by realize hooks. NULL on failure. */
+struct emu_region *devices_map(struct devices_device *dev, const struct emu_region_desc *desc, struct vmd_error *err);
+
+/* The chardev named by the value of a CHARDEV property; an error names the
+ * device and the property. NULL on failure. */
+struct backends_chardev *devices_get_chardev(struct devices_device *dev, const char *prop, const char *id,
+					     struct vmd_error *err);
 
 /* Reports a guest's mistake through env->guest_error, prefixed with the device. */
 void devices_guest_error(struct devices_device *dev, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

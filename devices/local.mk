@@ -2,7 +2,8 @@
 noinst_LIBRARIES += libdevices.a
 
 # The framework, and virtio.
-devices_core_sources = devices/device.h devices/reg.h devices/virtio.h
+devices_core_sources = devices/device.h devices/device.c devices/classes.def devices/reg.h devices/reg.c \
+	devices/fdt.h devices/fdt.c devices/virtio.h
 
 # The interrupt controllers.
 devices_gic_sources = devices/gic.h

@@ -34,10 +34,18 @@ struct devices_regs {
 	const uint8_t *primecell_id;
 };
 
-/* Any size from 1 to 4 within a register's word; the device's lock is held. */
+/* Any size from 1 to 4 within a register's word; the device's lock is held. The
+ * bytes of a word that an access leaves out read as nothing and keep their value
+ * when written; to the write hook they are 0. */
 uint32_t devices_reg_read(struct devices_device *dev, const struct devices_regs *regs, uint64_t offset, unsigned size);
 void devices_reg_write(struct devices_device *dev, const struct devices_regs *regs, uint64_t offset, unsigned size,
 		       uint32_t value);
+/* Access functions for a region whose opaque is a device with class.regs. */
+extern const struct emu_mmio_ops devices_reg_ops;
+
+/* Maps class.regs at wiring.base under the device's lock. */
+bool devices_reg_map(struct devices_device *dev, uint64_t size, struct vmd_error *err);
+
 /* Sets every member to its reset value. */
 void devices_reg_reset(struct devices_device *dev, const struct devices_regs *regs);
 
