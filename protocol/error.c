@@ -29,6 +29,14 @@ const char *vmd_error_class(enum vmd_error_code code)
 	return class_names[code];
 }
 
+enum vmd_error_code vmd_error_code_of(const char *class_name)
+{
+	for (unsigned code = VMD_ERR_GENERIC; code <= VMD_ERR_UNREACHABLE; code++)
+		if (!strcmp(class_names[code], class_name))
+			return (enum vmd_error_code)code;
+	return VMD_ERR_GENERIC;
+}
+
 bool vmd_error_vset(struct vmd_error *err, enum vmd_error_code code, int os_errno, const char *fmt, va_list ap)
 {
 	if (!err)

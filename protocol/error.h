@@ -59,5 +59,7 @@ bool vmd_error_prefix(struct vmd_error *err, const char *fmt, ...) __attribute__
 
 /* The class's name on the wire ("NotFound", ...); never NULL. */
 const char *vmd_error_class(enum vmd_error_code code);
+/* The other way round; VMD_ERR_GENERIC for a name that is none of ours. */
+enum vmd_error_code vmd_error_code_of(const char *class_name);
 
 #endif
