@@ -4,6 +4,22 @@ noinst_LIBRARIES += libemu.a
 # The decoder, and instructions on general registers and memory.
 emu_base_sources =
 
+# The decoder's C is made from emu/a64.decode by a program of the build.
+noinst_PROGRAMS += emu/gen_a64
+emu_gen_a64_SOURCES = emu/gen_a64.c emu/features.def
+emu_gen_a64_LDADD =
+
+emu_generated = emu/a64_decode.h emu/a64_decode.c emu/a64_exec.c
+BUILT_SOURCES += emu/a64_decode.h
+CLEANFILES += $(emu_generated)
+
+emu/a64_decode.h: emu/a64.decode emu/gen_a64$(EXEEXT)
+	$(AM_V_GEN)emu/gen_a64$(EXEEXT) header $(srcdir)/emu/a64.decode >$@.tmp && mv $@.tmp $@
+emu/a64_decode.c: emu/a64.decode emu/gen_a64$(EXEEXT)
+	$(AM_V_GEN)emu/gen_a64$(EXEEXT) decoder $(srcdir)/emu/a64.decode >$@.tmp && mv $@.tmp $@
+emu/a64_exec.c: emu/a64.decode emu/gen_a64$(EXEEXT)
+	$(AM_V_GEN)emu/gen_a64$(EXEEXT) exec $(srcdir)/emu/a64.decode >$@.tmp && mv $@.tmp $@
+
 # Floating point.
 emu_fp_sources =
 
@@ -16,5 +32,6 @@ emu_system_sources =
 libemu_a_SOURCES = emu/irq.h emu/clock.h emu/mem.h emu/system.h \
 	emu/cpu_priv.h emu/access_priv.h emu/interp_priv.h emu/sys_priv.h emu/features.def emu/sysregs.def \
 	$(emu_base_sources) $(emu_fp_sources) $(emu_simd_sources) $(emu_system_sources)
+nodist_libemu_a_SOURCES = $(emu_generated)
 
 EXTRA_DIST += emu/a64.decode
