@@ -39,6 +39,9 @@ void emu_sevl(struct emu_cpu *cpu);
 void emu_dsb(struct emu_cpu *cpu);
 void emu_isb(struct emu_cpu *cpu);
 
+/* What emu_current_cpu() says on this thread from now on: called first by a vCPU's thread. */
+void emu_set_current_cpu(int index);
+
 /* ---- Served by the interpreter ---- */
 
 /* Executes instructions from cpu->pc until cpu->attention is not 0. Exceptions

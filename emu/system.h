@@ -89,6 +89,10 @@ uint64_t emu_system_mpidr(const struct emu_system *sys, unsigned cpu);
 /* The host thread's id, for query-cpus-fast. */
 pid_t emu_system_thread_id(const struct emu_system *sys, unsigned cpu);
 
+/* The index of the vCPU whose thread this is, -1 on any other thread: for
+ * devices with registers that are banked by vCPU (GICv2). */
+int emu_current_cpu(void);
+
 /* Input lines of a vCPU; any thread, vCPU threads included. */
 enum emu_cpu_line { EMU_LINE_IRQ, EMU_LINE_FIQ, EMU_LINE_SERROR };
 /* A line to hand to an interrupt controller. */
