@@ -27,7 +27,7 @@ emu_fp_sources =
 emu_simd_sources =
 
 # Memory map, MMU, system registers, exceptions, timers, vCPU threads.
-emu_system_sources = emu/current.c
+emu_system_sources = emu/mem.c emu/mem_priv.h emu/clock.c emu/current.c
 
 libemu_a_SOURCES = emu/irq.h emu/clock.h emu/mem.h emu/system.h \
 	emu/cpu_priv.h emu/access_priv.h emu/interp_priv.h emu/sys_priv.h emu/features.def emu/sysregs.def \

@@ -4,9 +4,9 @@
  *
  * Addresses and sizes are bytes. Regions do not overlap. Regions of RAM, ROM
  * and flash begin and end on 4 KiB boundaries, device regions on any. The map
- * is read without a lock by vCPU threads; changing it (add, remove, switching
- * flash between reading and commands) may be done on any thread at any time
- * and returns when no vCPU can still use what it replaced.
+ * is read without a lock by vCPU threads. It may be changed at any time, and a
+ * change returns when nobody can still use what it replaced: so add and remove
+ * must not be called inside a device's function or with a region's lock held.
  */
 #ifndef EMU_MEM_H
 #define EMU_MEM_H
