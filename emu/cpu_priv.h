@@ -64,6 +64,8 @@ enum emu_sysreg {
 
 struct emu_tlb;
 struct emu_code; /* pre-decoded code by physical page */
+struct emu_tlb_entry;  /* emu/access_priv.h */
+struct emu_xtlb_entry;
 
 struct emu_cpu {
 	/* ---- hot: general registers, flags, PC ---- */
@@ -74,8 +76,14 @@ struct emu_cpu {
 	uint32_t fpcr;   /* only implemented bits */
 	uint32_t fpsr;   /* cumulative flags and QC */
 	uint8_t fp_trap; /* not 0: FP/SIMD instructions trap now (CPACR_EL1, by EL) */
+	uint8_t sp_align_mask; /* 15 where a misaligned SP as a base faults now (SCTLR_EL1.SA, SA0), else 0 */
 	struct emu_pstate pstate;
 	_Atomic uint32_t attention; /* [any] EMU_ATT_* */
+	/* Translations that are good now, by bit 55 of the virtual address: data
+	 * accesses, those as if by EL0 (LDTR, STTR), and instruction fetches.
+	 * emu/tlb.c keeps them in step with EL, PSTATE.PAN, UAO and the ASID. */
+	struct emu_tlb_entry *view[2], *view_unpriv[2];
+	struct emu_xtlb_entry *xview[2];
 	struct emu_vreg v[32];
 
 	/* ---- banked and system registers ---- */
@@ -95,7 +103,7 @@ struct emu_cpu {
 	struct emu_tlb *tlb;
 	struct emu_code *code;
 	jmp_buf unwind;      /* the execution loop: emu_raise_* goes there */
-	void *priv;          /* owned by emu/vcpu.c: thread, power state, lines, timers */
+	struct emu_vcpu *vcpu; /* emu/vcpu_priv.h: thread, power state, lines, timers */
 };
 
 /* ---- Raising exceptions: these do not return. The instruction that calls
@@ -110,5 +118,7 @@ enum { EMU_RETURN_NEXT = 1 };
 _Noreturn void emu_raise(struct emu_cpu *cpu, unsigned ec, uint32_t iss, unsigned flags);
 /* The trap of FP and Advanced SIMD access (EC 0x07). */
 _Noreturn void emu_raise_fp_trap(struct emu_cpu *cpu);
+/* A load or store whose base is SP, which is not 16-byte aligned though SCTLR.SA or SA0 asks for it (EC 0x26). */
+_Noreturn void emu_raise_sp_alignment(struct emu_cpu *cpu);
 
 #endif
