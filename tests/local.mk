@@ -17,3 +17,5 @@ include tests/unit/loaders.mk
 include tests/unit/backends.mk
 include tests/unit/vmd.mk
 endif
+
+include tests/risu/local.mk

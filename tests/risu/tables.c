@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the differential tester does not try, and the differences that it
+ * expects, each with its reason.
+ */
+#include "tests/risu/risu_host.h"
+
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Matched against the whole name of an encoding. */
+static const struct {
+	const char *pattern;
+	const char *reason;
+} skips[] = {
+	{ "SVC|HVC|SMC|BRK|HLT|DCPS[123]", "leaves for the operating system" },
+	{ "ERET.*|DRPS", "for privileged software" },
+	{ "MSR_.*|MRS_.*|MSR|MRS|SYS|SYSL|AT|DC|IC|TLBI", "system registers are not user state; tests/unit covers them" },
+	{ "WFI|WFE|WFIT|WFET", "waits" },
+	{ "PACG?[ID]?[AB]?.*|AUT[ID].*|RETA.*|BRA.*|BLRA.*|LDRA.*", "the keys of the other side are not known" },
+};
+
+const char *risu_skip_reason(const char *name)
+{
+	for (size_t i = 0; i < sizeof(skips) / sizeof(skips[0]); i++) {
+		char *whole = NULL;
+		regex_t re;
+		bool hit;
+
+		if (asprintf(&whole, "^(%s)$", skips[i].pattern) < 0 || regcomp(&re, whole, REG_EXTENDED | REG_NOSUB))
+			abort();
+		hit = regexec(&re, name, 0, NULL, 0) == 0;
+		regfree(&re);
+		free(whole);
+		if (hit)
+			return skips[i].reason;
+	}
+	return NULL;
+}
