@@ -24,7 +24,7 @@ emu/a64_exec.c: emu/a64.decode emu/gen_a64$(EXEEXT)
 emu_fp_sources =
 
 # Advanced SIMD on integers, cryptography, pointer authentication.
-emu_simd_sources =
+emu_simd_sources = emu/simd_priv.h emu/interp_simd_same.c
 
 # Memory map, MMU, system registers, exceptions, timers, vCPU threads.
 emu_system_sources = emu/mem.c emu/mem_priv.h emu/clock.c emu/current.c
