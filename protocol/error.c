@@ -8,7 +8,7 @@
 static const char *const class_names[] = {
 	[VMD_ERR_GENERIC] = "GenericError",
 	[VMD_ERR_INVALID] = "InvalidArgument",
-	[VMD_ERR_NOT_FOUND] = "NotFound",
+	[VMD_ERR_NOT_FOUND] = "DeviceNotFound",
 	[VMD_ERR_EXISTS] = "Exists",
 	[VMD_ERR_WRONG_STATE] = "WrongState",
 	[VMD_ERR_BUSY] = "Busy",

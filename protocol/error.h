@@ -57,7 +57,7 @@ bool vmd_error_hint(struct vmd_error *err, const char *fmt, ...) __attribute__((
 /* Puts "what: " before the message, as an error travels up. Returns false. */
 bool vmd_error_prefix(struct vmd_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The class's name on the wire ("NotFound", ...); never NULL. */
+/* The class's name on the wire ("DeviceNotFound", ...); never NULL. */
 const char *vmd_error_class(enum vmd_error_code code);
 /* The other way round; VMD_ERR_GENERIC for a name that is none of ours. */
 enum vmd_error_code vmd_error_code_of(const char *class_name);
