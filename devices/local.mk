@@ -6,7 +6,8 @@ devices_core_sources = devices/device.h devices/device.c devices/classes.def dev
 	devices/fdt.h devices/fdt.c devices/virtio.h
 
 # The interrupt controllers.
-devices_gic_sources = devices/gic.h
+devices_gic_sources = devices/gic.h devices/gic_priv.h devices/gic.c devices/gicv3.c devices/gicv3_cpuif.c \
+	devices/gicv2.c
 
 # The board's other devices.
 devices_board_sources = devices/fw_cfg.h devices/flash.h devices/gpio.h
