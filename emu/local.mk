@@ -24,7 +24,9 @@ emu/a64_exec.c: emu/a64.decode emu/gen_a64$(EXEEXT)
 emu_fp_sources = emu/fp.c emu/fp_compare.c emu/fp_convert.c emu/fp_estimate.c emu/fp_priv.h emu/fp_unpacked_priv.h
 
 # Advanced SIMD on integers, cryptography, pointer authentication.
-emu_simd_sources = emu/simd_priv.h emu/interp_simd_same.c
+emu_simd_sources = emu/simd_priv.h emu/interp_simd_same.c emu/interp_simd_diff.c emu/interp_simd_misc.c \
+	emu/interp_simd_move.c emu/interp_simd_shift.c emu/interp_simd_dot.c \
+	emu/interp_crypto_aes.c emu/interp_crypto_sha.c emu/interp_crypto_sm.c
 
 # Memory map, MMU, system registers, exceptions, timers, vCPU threads.
 emu_system_sources = emu/mem.c emu/mem_priv.h emu/clock.c emu/current.c

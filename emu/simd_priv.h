@@ -176,6 +176,71 @@ SIMD_INLINE void simd_pairs(struct emu_cpu *cpu, unsigned size, bool q, unsigned
 	interp_set_v(cpu, rd, &d, q);
 }
 
+/* Vd[i] = fn(Vd[i], Vn[i], m), with one m for all: an element or an immediate. */
+SIMD_INLINE void simd_vec_by(struct emu_cpu *cpu, unsigned size, bool q, unsigned rd, unsigned rn, uint64_t m,
+			     simd_fn *fn)
+{
+	struct emu_vreg d = cpu->v[rd], n = cpu->v[rn];
+	unsigned count = (q ? 16 : 8) >> size;
+
+	for (unsigned i = 0; i < count; i++)
+		simd_set(&d, size, i, fn(cpu, simd_get(&d, size, i), simd_get(&n, size, i), m, 8u << size));
+	interp_set_v(cpu, rd, &d, q);
+}
+
+SIMD_INLINE void simd_scalar_by(struct emu_cpu *cpu, unsigned size, unsigned rd, unsigned rn, uint64_t m, simd_fn *fn)
+{
+	unsigned bits = 8u << size;
+	uint64_t val = fn(cpu, simd_get(&cpu->v[rd], size, 0), simd_get(&cpu->v[rn], size, 0), m, bits);
+
+	interp_set_d(cpu, rd, val & simd_ones(bits));
+}
+
+/* Long: Vd has elements of twice `size`; Vn and Vm are the lower or (`upper`)
+ * upper halves. `bits` is the narrow width. */
+SIMD_INLINE void simd_long(struct emu_cpu *cpu, unsigned size, bool upper, unsigned rd, unsigned rn, unsigned rm,
+			   simd_fn *fn)
+{
+	struct emu_vreg d = cpu->v[rd], n = cpu->v[rn], m = cpu->v[rm];
+	unsigned count = 8 >> size, from = upper ? count : 0;
+
+	for (unsigned i = 0; i < count; i++)
+		simd_set(&d, size + 1, i, fn(cpu, simd_get(&d, size + 1, i), simd_get(&n, size, from + i),
+			simd_get(&m, size, from + i), 8u << size));
+	interp_set_v(cpu, rd, &d, true);
+}
+
+SIMD_INLINE void simd_long_by(struct emu_cpu *cpu, unsigned size, bool upper, unsigned rd, unsigned rn, uint64_t m,
+			      simd_fn *fn)
+{
+	struct emu_vreg d = cpu->v[rd], n = cpu->v[rn];
+	unsigned count = 8 >> size, from = upper ? count : 0;
+
+	for (unsigned i = 0; i < count; i++)
+		simd_set(&d, size + 1, i, fn(cpu, simd_get(&d, size + 1, i), simd_get(&n, size, from + i), m, 8u << size));
+	interp_set_v(cpu, rd, &d, true);
+}
+
+/* Writes the lower half and clears the rest, or the upper half and leaves the rest. */
+SIMD_INLINE void simd_set_part(struct emu_cpu *cpu, unsigned rd, uint64_t val, bool upper)
+{
+	if (upper)
+		cpu->v[rd].d[1] = val;
+	else
+		interp_set_d(cpu, rd, val);
+}
+
+/* Narrow: Vn has elements of twice `size`, half of Vd is written. */
+SIMD_INLINE void simd_narrow_by(struct emu_cpu *cpu, unsigned size, bool upper, unsigned rd, unsigned rn, uint64_t m,
+				simd_fn *fn)
+{
+	struct emu_vreg n = cpu->v[rn], d = { .d = { 0, 0 } };
+
+	for (unsigned i = 0; i < 8u >> size; i++)
+		simd_set(&d, size, i, fn(cpu, 0, simd_get(&n, size + 1, i), m, 8u << size));
+	simd_set_part(cpu, rd, d.d[0], upper);
+}
+
 /* ---- operations that several classes share ---- */
 
 SIMD_INLINE uint64_t simd_smax(struct emu_cpu *cpu, uint64_t d, uint64_t n, uint64_t m, unsigned bits)

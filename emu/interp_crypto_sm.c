@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * SM3 (FEAT_SM3; GB/T 32905-2016) and SM4 (FEAT_SM4; GB/T 32907-2016).
+ */
+#include "emu/interp_priv.h"
+
+static const uint8_t sm4_sbox[256] = {
+	0xD6, 0x90, 0xE9, 0xFE, 0xCC, 0xE1, 0x3D, 0xB7, 0x16, 0xB6, 0x14, 0xC2, 0x28, 0xFB, 0x2C, 0x05,
+	0x2B, 0x67, 0x9A, 0x76, 0x2A, 0xBE, 0x04, 0xC3, 0xAA, 0x44, 0x13, 0x26, 0x49, 0x86, 0x06, 0x99,
+	0x9C, 0x42, 0x50, 0xF4, 0x91, 0xEF, 0x98, 0x7A, 0x33, 0x54, 0x0B, 0x43, 0xED, 0xCF, 0xAC, 0x62,
+	0xE4, 0xB3, 0x1C, 0xA9, 0xC9, 0x08, 0xE8, 0x95, 0x80, 0xDF, 0x94, 0xFA, 0x75, 0x8F, 0x3F, 0xA6,
+	0x47, 0x07, 0xA7, 0xFC, 0xF3, 0x73, 0x17, 0xBA, 0x83, 0x59, 0x3C, 0x19, 0xE6, 0x85, 0x4F, 0xA8,
+	0x68, 0x6B, 0x81, 0xB2, 0x71, 0x64, 0xDA, 0x8B, 0xF8, 0xEB, 0x0F, 0x4B, 0x70, 0x56, 0x9D, 0x35,
+	0x1E, 0x24, 0x0E, 0x5E, 0x63, 0x58, 0xD1, 0xA2, 0x25, 0x22, 0x7C, 0x3B, 0x01, 0x21, 0x78, 0x87,
+	0xD4, 0x00, 0x46, 0x57, 0x9F, 0xD3, 0x27, 0x52, 0x4C, 0x36, 0x02, 0xE7, 0xA0, 0xC4, 0xC8, 0x9E,
+	0xEA, 0xBF, 0x8A, 0xD2, 0x40, 0xC7, 0x38, 0xB5, 0xA3, 0xF7, 0xF2, 0xCE, 0xF9, 0x61, 0x15, 0xA1,
+	0xE0, 0xAE, 0x5D, 0xA4, 0x9B, 0x34, 0x1A, 0x55, 0xAD, 0x93, 0x32, 0x30, 0xF5, 0x8C, 0xB1, 0xE3,
+	0x1D, 0xF6, 0xE2, 0x2E, 0x82, 0x66, 0xCA, 0x60, 0xC0, 0x29, 0x23, 0xAB, 0x0D, 0x53, 0x4E, 0x6F,
+	0xD5, 0xDB, 0x37, 0x45, 0xDE, 0xFD, 0x8E, 0x2F, 0x03, 0xFF, 0x6A, 0x72, 0x6D, 0x6C, 0x5B, 0x51,
+	0x8D, 0x1B, 0xAF, 0x92, 0xBB, 0xDD, 0xBC, 0x7F, 0x11, 0xD9, 0x5C, 0x41, 0x1F, 0x10, 0x5A, 0xD8,
+	0x0A, 0xC1, 0x31, 0x88, 0xA5, 0xCD, 0x7B, 0xBD, 0x2D, 0x74, 0xD0, 0x12, 0xB8, 0xE5, 0xB4, 0xB0,
+	0x89, 0x69, 0x97, 0x4A, 0x0C, 0x96, 0x77, 0x7E, 0x65, 0xB9, 0xF1, 0x09, 0xC5, 0x6E, 0xC6, 0x84,
+	0x18, 0xF0, 0x7D, 0xEC, 0x3A, 0xDC, 0x4D, 0x20, 0x79, 0xEE, 0x5F, 0x3E, 0xD7, 0xCB, 0x39, 0x48,
+};
+
+static uint32_t rol(uint32_t x, unsigned n)
+{
+	return x << (n & 31) | x >> (-n & 31);
+}
+
+/* ---- SM3 ---- */
+
+static uint32_t p0(uint32_t x)
+{
+	return x ^ rol(x, 9) ^ rol(x, 17);
+}
+
+static uint32_t p1(uint32_t x)
+{
+	return x ^ rol(x, 15) ^ rol(x, 23);
+}
+
+/* Words t to t+3 of the message expansion, first part. */
+INTERP(SM3PARTW1)
+{
+	struct emu_vreg d = cpu->v[a->Rd], n = cpu->v[a->Rn], m = cpu->v[a->Rm], r;
+
+	for (unsigned i = 0; i < 4; i++)
+		r.s[i] = p1(d.s[i] ^ n.s[i] ^ rol(i < 3 ? m.s[i + 1] : r.s[0], 15));
+	cpu->v[a->Rd] = r;
+}
+
+INTERP(SM3PARTW2)
+{
+	struct emu_vreg d = cpu->v[a->Rd], n = cpu->v[a->Rn], m = cpu->v[a->Rm], r;
+	uint32_t first = n.s[0] ^ rol(m.s[0], 7);
+
+	for (unsigned i = 0; i < 4; i++)
+		r.s[i] = d.s[i] ^ n.s[i] ^ rol(m.s[i], 7);
+	r.s[3] ^= p1(rol(first, 15));
+	cpu->v[a->Rd] = r;
+}
+
+INTERP(SM3SS1)
+{
+	uint32_t ss1 = rol(rol(cpu->v[a->Rn].s[3], 12) + cpu->v[a->Rm].s[3] + cpu->v[a->Ra].s[3], 7);
+
+	cpu->v[a->Rd] = (struct emu_vreg){ .s = { 0, 0, 0, ss1 } };
+}
+
+static uint32_t majority(uint32_t x, uint32_t y, uint32_t z)
+{
+	return (x & y) | (x & z) | (y & z);
+}
+
+/* The new A; Vd holds D, C, B, A from the lowest element up, Vn SS1. */
+static void tt1(struct emu_cpu *cpu, const struct a64_args_SM3TT1A *a, uint32_t f)
+{
+	struct emu_vreg d = cpu->v[a->Rd];
+	uint32_t ss2 = cpu->v[a->Rn].s[3] ^ rol(d.s[3], 12);
+	uint32_t val = f + d.s[0] + ss2 + cpu->v[a->Rm].s[a->imm2];
+
+	cpu->v[a->Rd] = (struct emu_vreg){ .s = { d.s[1], rol(d.s[2], 9), d.s[3], val } };
+}
+
+INTERP(SM3TT1A)
+{
+	const struct emu_vreg *d = &cpu->v[a->Rd];
+
+	tt1(cpu, a, d->s[1] ^ d->s[2] ^ d->s[3]);
+}
+
+INTERP(SM3TT1B)
+{
+	const struct emu_vreg *d = &cpu->v[a->Rd];
+
+	tt1(cpu, a, majority(d->s[1], d->s[2], d->s[3]));
+}
+
+/* The new E; Vd holds H, G, F, E. */
+static void tt2(struct emu_cpu *cpu, const struct a64_args_SM3TT2A *a, uint32_t g)
+{
+	struct emu_vreg d = cpu->v[a->Rd];
+	uint32_t val = g + d.s[0] + cpu->v[a->Rn].s[3] + cpu->v[a->Rm].s[a->imm2];
+
+	cpu->v[a->Rd] = (struct emu_vreg){ .s = { d.s[1], rol(d.s[2], 19), d.s[3], p0(val) } };
+}
+
+INTERP(SM3TT2A)
+{
+	const struct emu_vreg *d = &cpu->v[a->Rd];
+
+	tt2(cpu, a, d->s[1] ^ d->s[2] ^ d->s[3]);
+}
+
+INTERP(SM3TT2B)
+{
+	const struct emu_vreg *d = &cpu->v[a->Rd];
+
+	tt2(cpu, a, (d->s[3] & d->s[2]) | (~d->s[3] & d->s[1]));
+}
+
+/* ---- SM4 ---- */
+
+static uint32_t substitute(uint32_t x)
+{
+	return (uint32_t)sm4_sbox[x >> 24] << 24 | (uint32_t)sm4_sbox[x >> 16 & 255] << 16 |
+		(uint32_t)sm4_sbox[x >> 8 & 255] << 8 | sm4_sbox[x & 255];
+}
+
+/* Four rounds of encryption, Vn holding the round keys. */
+INTERP(SM4E)
+{
+	struct emu_vreg x = cpu->v[a->Rd], key = cpu->v[a->Rn];
+
+	for (unsigned i = 0; i < 4; i++) {
+		uint32_t b = substitute(x.s[1] ^ x.s[2] ^ x.s[3] ^ key.s[i]);
+		uint32_t val = x.s[0] ^ b ^ rol(b, 2) ^ rol(b, 10) ^ rol(b, 18) ^ rol(b, 24);
+
+		x = (struct emu_vreg){ .s = { x.s[1], x.s[2], x.s[3], val } };
+	}
+	cpu->v[a->Rd] = x;
+}
+
+/* Four rounds of the key schedule, Vm holding the constants. */
+INTERP(SM4EKEY)
+{
+	struct emu_vreg x = cpu->v[a->Rn], ck = cpu->v[a->Rm];
+
+	for (unsigned i = 0; i < 4; i++) {
+		uint32_t b = substitute(x.s[1] ^ x.s[2] ^ x.s[3] ^ ck.s[i]);
+		uint32_t val = x.s[0] ^ b ^ rol(b, 13) ^ rol(b, 23);
+
+		x = (struct emu_vreg){ .s = { x.s[1], x.s[2], x.s[3], val } };
+	}
+	cpu->v[a->Rd] = x;
+}
