@@ -10,6 +10,7 @@ devices_gic_sources = devices/gic.h devices/gic_priv.h devices/gic.c devices/gic
 	devices/gicv2.c
 
 # The board's other devices.
-devices_board_sources = devices/fw_cfg.h devices/flash.h devices/gpio.h
+devices_board_sources = devices/pl011.c devices/pl031.c devices/gpio.h devices/pl061.c devices/flash.h devices/flash.c \
+	devices/fw_cfg.h devices/fw_cfg.c
 
 libdevices_a_SOURCES = $(devices_core_sources) $(devices_gic_sources) $(devices_board_sources)
