@@ -249,7 +249,7 @@ static bool plug_user_device(struct board *b, const struct board_device *want, s
 	if (!dev)
 		return false;
 	for (size_t i = 0; i < want->n_props; i++)
-		if (!devices_set(dev, want->names[i], want->values[i], err))
+		if (!devices_set(dev, want->props[i].key, want->props[i].value, err))
 			return false;
 	if (dev->cls->bus == DEVICES_BUS_VIRTIO_SERIAL) {
 		struct devices_device *serial = find_serial_bus(b, want->bus, err);
@@ -290,12 +290,12 @@ bool board_check_devices(const struct board_device *devices, size_t n_devices, s
 			return vmd_error_hint(err, "see 'vmctl create --device help' for those there are");
 		}
 		for (size_t k = 0; k < d->n_props; k++) {
-			const struct devices_prop *prop = devices_prop_find(cls, d->names[k]);
+			const struct devices_prop *prop = devices_prop_find(cls, d->props[k].key);
 			if (!prop) {
-				vmd_error_set(err, VMD_ERR_INVALID, 0, "device %zu (%s) has no property '%s'", i, d->driver, d->names[k]);
+				vmd_error_set(err, VMD_ERR_INVALID, 0, "device %zu (%s) has no property '%s'", i, d->driver, d->props[k].key);
 				return vmd_error_hint(err, "see 'vmctl create --device %s,help'", d->driver);
 			}
-			if (!devices_prop_check(cls, prop, d->values[k], err))
+			if (!devices_prop_check(cls, prop, d->props[k].value, err))
 				return vmd_error_prefix(err, "device %zu", i);
 		}
 		for (size_t k = 0; d->id && k < i; k++)

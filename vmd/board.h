@@ -12,6 +12,7 @@
 #include "devices/device.h"
 #include "emu/system.h"
 #include "protocol/error.h"
+#include "protocol/schema.h"
 
 #define BOARD_MAX_SERIALS 2
 
@@ -25,8 +26,7 @@ struct board_device {
 	const char *driver, *id; /* id may be NULL */
 	const char *bus;         /* NULL: the first that fits */
 	size_t n_props;
-	const char *const *names;  /* property names and values */
-	const char *const *values;
+	const struct proto_pair *props; /* names and values */
 };
 
 /* Strings, arrays and files are the caller's and outlive the board. */

@@ -5,8 +5,22 @@ vmd_broker_sources = vmd/stream_priv.h vmd/stream.c vmd/store_priv.h vmd/store_f
 	vmd/spawn_priv.h vmd/spawn_process.c vmd/spawn_watch.c vmd/spawn_launch.c
 
 # The machine role and the boards.
-vmd_machine_sources =
+vmd_machine_sources = \
+	vmd/base64.c vmd/base64.h \
+	vmd/board.c vmd/board.h vmd/board_priv.h vmd/board_boot.c vmd/board_fdt.c \
+	vmd/machine_hmp.c \
+	vmd/machine_launch.c \
+	vmd/machine_life.c \
+	vmd/machine_main.c \
+	vmd/machine_monitor.c \
+	vmd/machine_priv.h \
+	vmd/machine_qmp.c \
+	vmd/machine_qom.c \
+	vmd/machine_queue.c
 
-noinst_LIBRARIES += libbroker.a
+noinst_LIBRARIES += libmachine.a libbroker.a
+libmachine_a_SOURCES = $(vmd_machine_sources)
+libmachine_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
+
 libbroker_a_SOURCES = $(vmd_broker_sources)
 libbroker_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(SYSTEMD_CFLAGS)
