@@ -6,6 +6,8 @@
  * host's resources (backends_chardev_open); the descriptors go to the machine
  * process, which makes the chardev on its loop (backends_chardev_new).
  *
+ * Both processes ignore SIGPIPE.
+ *
  * Kinds and their options are data (struct backends_chardev_class), so that the
  * command line and help come from the same rows that are checked here.
  */
@@ -103,6 +105,9 @@ struct backends_chardev_host {
 	void (*exit)(void *opaque, int status);
 	/* A socket with wait=on has its first client (see backends_chardev_waiting). */
 	void (*connected)(void *opaque, struct backends_chardev *chr);
+	/* Something the user should know of, for the log (the disk is full,
+	 * output is being dropped). May be NULL. */
+	void (*trouble)(void *opaque, struct backends_chardev *chr, const struct vmd_error *err);
 	void *opaque;
 };
 
