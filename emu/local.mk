@@ -26,7 +26,7 @@ emu_fp_sources = emu/fp.c emu/fp_compare.c emu/fp_convert.c emu/fp_estimate.c em
 # Advanced SIMD on integers, cryptography, pointer authentication.
 emu_simd_sources = emu/simd_priv.h emu/interp_simd_same.c emu/interp_simd_diff.c emu/interp_simd_misc.c \
 	emu/interp_simd_move.c emu/interp_simd_shift.c emu/interp_simd_dot.c \
-	emu/interp_crypto_aes.c emu/interp_crypto_sha.c emu/interp_crypto_sm.c
+	emu/interp_crypto_aes.c emu/interp_crypto_sha.c emu/interp_crypto_sm.c emu/pauth.c
 
 # Memory map, MMU, system registers, exceptions, timers, vCPU threads.
 emu_system_sources = emu/mem.c emu/mem_priv.h emu/clock.c emu/current.c

@@ -79,5 +79,7 @@ uint64_t emu_pauth_add(struct emu_cpu *cpu, uint64_t ptr, uint64_t modifier, uns
 uint64_t emu_pauth_auth(struct emu_cpu *cpu, uint64_t ptr, uint64_t modifier, unsigned key, bool is_combined);
 uint64_t emu_pauth_strip(struct emu_cpu *cpu, uint64_t ptr, bool data);
 uint64_t emu_pauth_generic(struct emu_cpu *cpu, uint64_t x, uint64_t modifier);
+/* The block cipher QARMA5-64 with S-box sigma 2, all 64 bits of its result; for tests. */
+uint64_t emu_pauth_qarma5(uint64_t data, uint64_t modifier, uint64_t key0, uint64_t key1);
 
 #endif

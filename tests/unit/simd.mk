@@ -1,1 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
+check_PROGRAMS += tests/unit/test_pauth
+TESTS += tests/unit/test_pauth
+tests_unit_test_pauth_SOURCES = tests/unit/test_pauth.c
+tests_unit_test_pauth_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_pauth_LDADD = libemu.a $(TEST_LIBS)
