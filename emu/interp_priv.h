@@ -64,6 +64,18 @@ static inline void interp_set_rsp(struct emu_cpu *cpu, bool sf, unsigned n, uint
 	cpu->x[n] = sf ? val : (uint32_t)val;
 }
 
+/* PSTATE.BTYPE with this bit has been set by the instruction that is executing;
+ * the loop takes the bit away. */
+#define INTERP_BTYPE_NEW 4
+
+/* The base register of a load or store: 31 is SP, which may have to be aligned. */
+static inline uint64_t interp_base(struct emu_cpu *cpu, unsigned n)
+{
+	if (n == 31)
+		emu_check_sp(cpu);
+	return cpu->x[n];
+}
+
 /* Vector registers: a write of fewer than 128 bits clears the rest. */
 static inline void interp_set_v(struct emu_cpu *cpu, unsigned n, const struct emu_vreg *val, bool q)
 {
