@@ -2,7 +2,9 @@
 noinst_LIBRARIES += libemu.a
 
 # The decoder, and instructions on general registers and memory.
-emu_base_sources =
+emu_base_sources = emu/interp.c emu/code.c emu/code_priv.h emu/alu_priv.h emu/host_atomic_priv.h \
+	emu/interp_dpimm.c emu/interp_dpreg.c emu/interp_branch.c emu/interp_system.c \
+	emu/interp_ldst.c emu/interp_ldst_pair.c emu/interp_ldst_struct.c emu/interp_excl.c emu/interp_atomic.c
 
 # The decoder's C is made from emu/a64.decode by a program of the build.
 noinst_PROGRAMS += emu/gen_a64
@@ -21,8 +23,7 @@ emu/a64_exec.c: emu/a64.decode emu/gen_a64$(EXEEXT)
 	$(AM_V_GEN)emu/gen_a64$(EXEEXT) exec $(srcdir)/emu/a64.decode >$@.tmp && mv $@.tmp $@
 
 # Floating point.
-emu_fp_sources = emu/fp.c emu/fp_compare.c emu/fp_convert.c emu/fp_estimate.c emu/fp_priv.h emu/fp_unpacked_priv.h \
-	emu/interp_fp.c emu/interp_fp_compare.c emu/interp_fp_convert.c emu/interp_fp_mul.c emu/interp_fp_priv.h
+emu_fp_sources = emu/fp.c emu/fp_compare.c emu/fp_convert.c emu/fp_estimate.c emu/fp_priv.h emu/fp_unpacked_priv.h
 
 # Advanced SIMD on integers, cryptography, pointer authentication.
 emu_simd_sources = emu/simd_priv.h emu/interp_simd_same.c emu/interp_simd_diff.c emu/interp_simd_misc.c \
