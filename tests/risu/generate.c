@@ -147,6 +147,18 @@ static uint32_t constrain(struct risu_rng *r, uint32_t insn)
 
 		return (insn & ~0x00FFFFE0u) | off << 5;
 	}
+	/* BR, BLR, RET: a register that can hold a target. */
+	if ((insn & 0xFE000000) == 0xD6000000 && (insn >> 5 & 31) == 31)
+		return insn & ~(1u << 5);
+	/* Hints: not those that use the keys, or strip what the keys' place depends on. */
+	if ((insn & 0xFFFFFD1F) == 0xD503211F || insn == 0xD50320FF)
+		return 0xD503201F;
+	/* LDAPUR, STLUR: aligned. */
+	if ((insn & 0x3F200C00) == 0x19000000)
+		return insn & ~0x0000F000u;
+	/* LDP: into two registers. */
+	if ((insn & 0x38400000) == 0x28400000 && (insn & 31) == (insn >> 10 & 31))
+		return insn ^ 1;
 	return insn;
 }
 
@@ -154,7 +166,8 @@ uint32_t risu_random_insn(struct risu_rng *r, unsigned enc)
 {
 	const struct a64_encoding *e = &a64_encodings[enc];
 
-	return constrain(r, ((uint32_t)risu_rand(r) & ~e->mask) | e->value);
+	/* Of the bits that should be something, most should be 1; of those that should be 0, no one is picky. */
+	return constrain(r, ((uint32_t)risu_rand(r) & ~e->mask) | e->value | e->ignored);
 }
 
 /* ---- state ---- */
@@ -171,12 +184,19 @@ static uint64_t *base_register(struct risu_case *c)
 	return n == 31 ? &c->state.sp : &c->state.x[n];
 }
 
-/* Exclusives and atomics fault when misaligned; plain accesses sometimes are. */
-static uint64_t random_address(struct risu_rng *r)
+/* Exclusive, ordered and atomic accesses: what they do when misaligned depends
+ * on FEAT_LSE2, which the other side may not have. */
+static bool is_aligned_only(uint32_t insn)
+{
+	return (insn & 0x3F000000) == 0x08000000 || (insn & 0x3F200C00) == 0x19000000 ||
+		(insn & 0x3B200C00) == 0x38200000;
+}
+
+static uint64_t random_address(struct risu_rng *r, uint32_t insn)
 {
 	uint64_t addr = RISU_MEM + 512 + 16 * risu_below(r, (RISU_MEM_SIZE - 1024) / 16);
 
-	return risu_below(r, 4) ? addr : addr + risu_below(r, 16);
+	return is_aligned_only(insn) || risu_below(r, 4) ? addr : addr + risu_below(r, 16);
 }
 
 void risu_random_case(struct risu_rng *r, enum risu_fpcr fpcr, uint32_t insn, struct risu_case *ret_case)
@@ -206,7 +226,7 @@ void risu_random_case(struct risu_rng *r, enum risu_fpcr fpcr, uint32_t insn, st
 		memcpy(&ret_case->mem[i], &val, 8);
 	}
 	if (is_load_store(insn) && !is_load_literal(insn))
-		*base_register(ret_case) = random_address(r);
+		*base_register(ret_case) = random_address(r, insn);
 	/* BR, BLR, RET */
 	if ((insn & 0xFE000000) == 0xD6000000)
 		s->x[insn_rn(insn) % 31] = RISU_CODE + 4 * risu_below(r, 256);
@@ -218,6 +238,6 @@ bool risu_move_base(struct risu_rng *r, uint64_t fault, struct risu_case *c)
 
 	if (!is_load_store(insn) || is_load_literal(insn))
 		return false;
-	*base_register(c) += random_address(r) - fault;
+	*base_register(c) += random_address(r, insn) - fault;
 	return true;
 }

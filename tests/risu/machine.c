@@ -9,6 +9,7 @@
  */
 #include "tests/risu/risu_host.h"
 
+#include "emu/code_priv.h"
 #include "emu/interp_priv.h"
 #include "emu/sys_priv.h"
 
@@ -17,6 +18,7 @@
 
 struct risu_machine {
 	struct emu_cpu cpu; /* first: the services below get at the rest by it */
+	struct emu_code codes; /* only what instructions look at: no pages */
 	struct emu_tlb_entry view[EMU_TLB_SIZE]; /* holds nothing: every access takes the miss path */
 	uint8_t code[RISU_CODE_SIZE];
 	uint8_t mem[RISU_MEM_SIZE];
@@ -61,7 +63,8 @@ static void execute(struct risu_machine *m, uint64_t end)
 			emu_raise_undefined(cpu);
 		cpu->next_pc = cpu->pc + 4;
 		a64_exec[op](cpu, &args);
-		cpu->pc = cpu->next_pc;
+		cpu->pc = m->codes.resync ? cpu->pc + 4 : cpu->next_pc;
+		m->codes.resync = false;
 	}
 }
 
@@ -72,6 +75,8 @@ void risu_machine_run(struct risu_machine *m, const struct risu_case *c, struct 
 	struct risu_state *out = &ret_result->state;
 
 	memset(m, 0, sizeof(*m));
+	m->cpu.code = &m->codes;
+	m->codes.has_pauth = true;
 	memcpy(&m->code[RISU_ENTRY - RISU_CODE], c->insns, 4 * c->n_insns);
 	memcpy(m->mem, c->mem, sizeof(m->mem));
 	memcpy(cpu->x, c->state.x, sizeof(c->state.x));
