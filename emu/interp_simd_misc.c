@@ -125,29 +125,6 @@ OP(shll)
 	return n << bits;
 }
 
-/* RecipEstimate of the manual: the operand is 0.5 to 1 in 9 bits. */
-OP(urecpe)
-{
-	unsigned x = (unsigned)(n >> 23);
-
-	if (!(n >> 31))
-		return UINT32_MAX;
-	return (uint64_t)((((1u << 19) / (2 * x + 1)) + 1) / 2) << 23;
-}
-
-/* RecipSqrtEstimate of the manual: the operand is 0.25 to 1 in 9 bits. */
-OP(ursqrte)
-{
-	unsigned x = (unsigned)(n >> 23), b = 512;
-
-	if (!(n >> 30))
-		return UINT32_MAX;
-	x = x < 256 ? 2 * x + 1 : 2 * ((x & ~1u) + 1);
-	while (x * (b + 1) * (b + 1) < 1u << 28)
-		b++;
-	return (uint64_t)((b + 1) / 2) << 23;
-}
-
 /* ---- vectors ---- */
 
 #define UNARY(name, sizes, fn) \
@@ -182,8 +159,6 @@ UNARY(NEG, SIMD_BHSD, el_neg)
 UNARY(CNT_vec, 0, el_cnt)
 UNARY(NOT_vec, 0, el_not)
 UNARY(RBIT_vec, 0, el_rbit)
-UNARY(URECPE, 2, el_urecpe)
-UNARY(URSQRTE, 2, el_ursqrte)
 #undef UNARY
 
 #define NARROW(name, fn) \

@@ -2,7 +2,9 @@
 noinst_LIBRARIES += libprotocol.a
 libprotocol_a_SOURCES = protocol/error.c protocol/error.h \
 	protocol/console.c protocol/console.h \
-	protocol/call.h protocol/jsonrpc.h protocol/qmp_server.h protocol/transport.h \
+	protocol/call.h protocol/transport.h protocol/session.c protocol/session_priv.h \
+	protocol/jsonstream.c protocol/jsonstream.h protocol/introspect.c \
+	protocol/jsonrpc.c protocol/jsonrpc.h protocol/qmp_server.c protocol/qmp_server.h \
 	protocol/schema.c protocol/schema.h
 nodist_libprotocol_a_SOURCES = protocol/schema_gen.c protocol/schema_gen.h
 libprotocol_a_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)

@@ -91,18 +91,18 @@ static unsigned edits(const char *a, const char *b)
 
 void proto_suggest_init(struct proto_suggest *s, const char *word)
 {
-	/* A third of the word may be wrong, one character of a short one. */
-	*s = (struct proto_suggest){ .word = word, .distance = (unsigned)strlen(word) / 3 + 1 };
-	if (strlen(word) <= 3)
-		s->distance = 2;
-	else if (s->distance < 3)
-		s->distance = 3;
+	/* A third of the word may be wrong, two characters of one of some length,
+	 * but never all of it. Distances are doubled: see below. */
+	size_t n = strlen(word);
+	unsigned most = n > 6 ? (unsigned)n / 3 : n > 3 ? 2 : n > 1 ? 1 : 0;
+	*s = (struct proto_suggest){ .word = word, .distance = 2 * most + 2 };
 }
 
 void proto_suggest_add(struct proto_suggest *s, const char *candidate)
 {
-	unsigned n = edits(s->word, candidate);
-	if (n < s->distance) {
+	/* Of two that are as near, the one of the same length. */
+	unsigned n = 2 * edits(s->word, candidate) + (strlen(s->word) != strlen(candidate));
+	if (n < s->distance && s->distance > 2) {
 		s->distance = n;
 		s->best = candidate;
 	}

@@ -1,1 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
+check_PROGRAMS += tests/unit/test_schema tests/unit/test_sessions
+TESTS += tests/unit/test_schema tests/unit/test_sessions
+
+tests_unit_test_schema_SOURCES = tests/unit/test_schema.c
+tests_unit_test_schema_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_schema_LDADD = libprotocol.a $(JANSSON_LIBS) $(TEST_LIBS) -lm
+
+tests_unit_test_sessions_SOURCES = tests/unit/test_sessions.c
+tests_unit_test_sessions_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS)
+tests_unit_test_sessions_LDADD = libprotocol.a $(JANSSON_LIBS) $(TEST_LIBS) -lm
