@@ -92,10 +92,11 @@ static uint64_t random_fp(struct risu_rng *r, unsigned bits)
 	}
 }
 
-static void random_vreg(struct risu_rng *r, uint64_t v[2])
+/* With fp_bits, of floating-point elements of that size; else of anything. */
+static void random_vreg(struct risu_rng *r, unsigned fp_bits, uint64_t v[2])
 {
-	unsigned bits = 8u << risu_below(r, 4);
-	bool fp = bits > 8 && risu_below(r, 2);
+	unsigned bits = fp_bits ? fp_bits : 8u << risu_below(r, 4);
+	bool fp = fp_bits || (bits > 8 && risu_below(r, 2));
 	bool same = risu_below(r, 8) == 0;
 	uint64_t lane = 0;
 
@@ -210,8 +211,10 @@ void risu_random_case(struct risu_rng *r, enum risu_fpcr fpcr, uint32_t insn, st
 		s->x[i] = random_int(r);
 	s->sp = random_int(r);
 	s->nzcv = (uint32_t)risu_below(r, 16) << 28;
+	/* Two or three random formats are seldom the instruction's: half of the cases have one format. */
+	unsigned fp_bits = risu_below(r, 2) ? 16u << risu_below(r, 3) : 0;
 	for (unsigned i = 0; i < 32; i++)
-		random_vreg(r, s->v[i]);
+		random_vreg(r, fp_bits, s->v[i]);
 	if (risu_below(r, 8) == 0) /* two equal operands */
 		memcpy(s->v[insn >> 16 & 31], s->v[insn_rn(insn)], sizeof(s->v[0]));
 	/* RMode, FZ, DN, AHP, FZ16 */

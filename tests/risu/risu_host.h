@@ -51,5 +51,8 @@ bool risu_move_base(struct risu_rng *r, uint64_t fault, struct risu_case *c);
 
 /* Why the encoding of this name is not tried; NULL: it is. */
 const char *risu_skip_reason(const char *name);
+/* Why a difference in the encoding of this name is the other side's mistake, if
+ * that is QEMU of this major version; NULL: it is not known to be. */
+const char *risu_known_mistake(const char *name, unsigned qemu_version);
 
 #endif
