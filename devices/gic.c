@@ -128,8 +128,10 @@ unsigned gic_running_prio(const struct gic_cpu *cpu)
 
 bool gic_can_preempt(const struct gic_cpu *cpu)
 {
-	return cpu->hppi.prio < cpu->pmr &&
-	       (cpu->hppi.prio & group_prio_mask(cpu, cpu->hppi.group)) < gic_running_prio(cpu);
+	if (cpu->hppi.prio >= cpu->pmr)
+		return false;
+	unsigned running = gic_running_prio(cpu), mask = group_prio_mask(cpu, cpu->hppi.group);
+	return running == GIC_IDLE_PRIO || (cpu->hppi.prio & mask) < (running & mask);
 }
 
 /* ---- The CPU interface ---- */
