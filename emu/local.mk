@@ -23,7 +23,8 @@ emu/a64_exec.c: emu/a64.decode emu/gen_a64$(EXEEXT)
 	$(AM_V_GEN)emu/gen_a64$(EXEEXT) exec $(srcdir)/emu/a64.decode >$@.tmp && mv $@.tmp $@
 
 # Floating point.
-emu_fp_sources = emu/fp.c emu/fp_compare.c emu/fp_convert.c emu/fp_estimate.c emu/fp_priv.h emu/fp_unpacked_priv.h
+emu_fp_sources = emu/fp.c emu/fp_compare.c emu/fp_convert.c emu/fp_estimate.c emu/fp_priv.h emu/fp_unpacked_priv.h \
+	emu/interp_fp.c emu/interp_fp_compare.c emu/interp_fp_convert.c emu/interp_fp_mul.c emu/interp_fp_priv.h
 
 # Advanced SIMD on integers, cryptography, pointer authentication.
 emu_simd_sources = emu/simd_priv.h emu/interp_simd_same.c emu/interp_simd_diff.c emu/interp_simd_misc.c \
