@@ -49,7 +49,7 @@ uint64_t fp_round_base(const struct fp_format *f, bool sign, int exp, uint64_t s
 	bool overflow_to_inf = false;
 	switch (rounding) {
 	case FP_ROUND_TIEEVEN:
-		up = error > half || (error == half && mant & 1);
+		up = (error | (mant & 1)) > half; /* half has more than one bit to its right */
 		overflow_to_inf = true;
 		break;
 	case FP_ROUND_POSINF:
@@ -68,28 +68,28 @@ uint64_t fp_round_base(const struct fp_format *f, bool sign, int exp, uint64_t s
 	case FP_ROUND_TIEAWAY:
 		assert(!"rounds to integers only");
 	}
-	if (up) {
-		mant++;
-		if (mant == 1ull << f->fbits) {
-			biased = 1; /* the largest denormal became the smallest normal number */
-		} else if (mant == 2ull << f->fbits) {
-			mant >>= 1;
-			biased++;
-		}
-	}
 
-	if (f->has_ahp && fpcr & FPCR_AHP) {
-		if (biased >= 1 << f->ebits) {
-			*fpsr |= FPSR_IOC;
-			return fp_pack(f, sign, (1u << f->ebits) - 1, (1ull << f->fbits) - 1);
-		}
-	} else if (biased >= (1 << f->ebits) - 1) {
+	/* Adding the implicit bit, or what rounding carries into its place, makes the exponent one
+	 * greater. */
+	bool alt = f->has_ahp && fpcr & FPCR_AHP;
+	int limit = (1 << f->ebits) - !alt; /* the first biased exponent that is not a number's */
+	uint64_t bits = 0;
+	bool overflow = biased > limit;
+	if (!overflow) {
+		bits = ((uint64_t)(biased - (biased > 0)) << f->fbits) + mant + up;
+		overflow = bits >> f->fbits >= (uint64_t)limit;
+	}
+	if (overflow && alt) {
+		*fpsr |= FPSR_IOC;
+		return fp_pack(f, sign, (1u << f->ebits) - 1, (1ull << f->fbits) - 1);
+	}
+	if (overflow) {
 		*fpsr |= FPSR_OFC | FPSR_IXC;
 		return overflow_to_inf ? fp_infinity(f, sign) : fp_max_normal(f, sign);
 	}
 	if (error)
 		*fpsr |= FPSR_IXC;
-	return fp_pack(f, sign, (unsigned)biased, fp_frac(f, mant));
+	return fp_zero(f, sign) | bits;
 }
 
 /* ---- NaNs ---- */
@@ -129,26 +129,33 @@ static bool fp_sum_zero_sign(uint32_t fpcr)
 
 /* The sum of two finite numbers that are not zero, before rounding: sig is 0,
  * or normalised and jammed. */
-static struct fp_num fp_add_exact(struct fp_num a, struct fp_num b)
+static inline struct fp_num fp_add_exact(struct fp_num a, struct fp_num b)
 {
-	if (a.exp < b.exp || (a.exp == b.exp && a.sig < b.sig)) {
-		struct fp_num t = a;
-		a = b;
-		b = t;
-	}
 	/* Room for the carry; bit 0 of both is clear in all formats. Bits are lost to the jam only
 	 * where the exponents differ by more than 10, and then at most one leading bit cancels. */
-	uint64_t big = a.sig >> 1;
-	uint64_t small = fp_shr_jam(b.sig >> 1, (unsigned)(a.exp - b.exp));
-	uint64_t sum = a.sign == b.sign ? big + small : big - small;
+	uint64_t sig_a = a.sig >> 1, sig_b = b.sig >> 1;
+	struct fp_num num = { .type = FP_TYPE_NONZERO, .sign = a.sign };
 
-	a.sig = 0;
-	if (sum == 0)
-		return a;
-	unsigned up = (unsigned)__builtin_clzll(sum);
-	a.sig = sum << up;
-	a.exp += 1 - (int)up;
-	return a;
+	if (a.exp >= b.exp) {
+		num.exp = a.exp;
+		sig_b = fp_shr_jam(sig_b, (unsigned)(a.exp - b.exp));
+	} else {
+		num.exp = b.exp;
+		sig_a = fp_shr_jam(sig_a, (unsigned)(b.exp - a.exp));
+	}
+	if (a.sign == b.sign) {
+		num.sig = sig_a + sig_b;
+	} else {
+		uint64_t borrow = sig_a < sig_b;
+		num.sig = ((sig_a - sig_b) ^ -borrow) + borrow;
+		num.sign ^= borrow;
+	}
+	if (num.sig != 0) {
+		unsigned up = (unsigned)__builtin_clzll(num.sig);
+		num.sig <<= up;
+		num.exp += 1 - (int)up;
+	}
+	return num;
 }
 
 static uint64_t fp_add_sub(enum fp_fmt fmt, uint64_t op1, uint64_t op2, bool sub, uint32_t fpcr, uint32_t *fpsr)
