@@ -120,35 +120,29 @@ static struct code_insn *single(struct emu_cpu *cpu, uint32_t insn)
 	return &code->single[0];
 }
 
-struct code_insn *emu_code_find(struct emu_cpu *cpu, uint64_t pc)
+struct code_insn *emu_code_find_slow(struct emu_cpu *cpu, uint64_t pc)
 {
 	struct emu_code *code = cpu->code;
-	uint64_t tag = code_tag(cpu, pc), pa;
-	struct code_va *va = &code->va[(pc >> 12) % CODE_VA_SIZE];
 	unsigned i = pc / 4 % CODE_PAGE_INSNS;
+	uint64_t pa;
+	uint32_t insn;
+	bool guarded;
 
-	if (va->tag != tag || pc & 3) {
-		uint32_t insn;
-		bool guarded;
-		cpu->pc = pc; /* what a fault is reported for */
-		const uint32_t *host = emu_fetch_page(cpu, pc, &pa, &guarded, &insn);
-		code->guarded = guarded;
-		if (!host)
-			return single(cpu, insn);
-		struct code_page *page = find_page(code, pa);
-		if (!page)
-			page = new_page(cpu, pa);
-		if (!page)
-			return single(cpu, __atomic_load_n(&host[i], __ATOMIC_RELAXED));
-		page->host = host;
-		va->tag = tag;
-		va->page = page;
-		va->guarded = guarded;
-	}
-	code->cur_tag = tag;
-	code->cur_page = va->page;
-	code->guarded = va->guarded;
-	return &va->page->insns[i];
+	cpu->pc = pc; /* what a fault is reported for */
+	const uint32_t *host = emu_fetch_page(cpu, pc, &pa, &guarded, &insn);
+	code->guarded = guarded;
+	if (!host)
+		return single(cpu, insn);
+	struct code_page *page = find_page(code, pa);
+	if (!page)
+		page = new_page(cpu, pa);
+	if (!page)
+		return single(cpu, __atomic_load_n(&host[i], __ATOMIC_RELAXED));
+	page->host = host;
+	code->va[(pc >> 12) % CODE_VA_SIZE] = (struct code_va){code_va_tag(cpu, pc), page, guarded};
+	code->cur_tag = code_cur_tag(pc);
+	code->cur_page = page;
+	return &page->insns[i];
 }
 
 uint32_t emu_code_word(const struct emu_cpu *cpu)

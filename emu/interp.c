@@ -14,30 +14,15 @@
  *
  * PSTATE.BTYPE is not 0 only between a branch to a register and its target, so
  * the target is executed apart: checked if its page is guarded, and with BTYPE
- * cleared behind it (Arm ARM D8.4).
+ * cleared behind it (Arm ARM D8.4); unless it is a landing pad.
  */
 #include "emu/code_priv.h"
 #include "emu/interp_priv.h"
 #include "emu/sys_priv.h"
 
-/* Where execution goes on after an instruction that changed cpu->next_pc. */
-static inline uint64_t take_next_pc(struct emu_cpu *cpu)
+/* Whether the instruction is a hint made to be the target of a branch with this BTYPE. */
+static bool is_landing_pad(const struct emu_cpu *cpu, uint32_t insn, unsigned btype)
 {
-	struct emu_code *code = cpu->code;
-
-	if (__builtin_expect(code->resync, false)) {
-		code->resync = false;
-		code->cur_tag = 0;
-		return cpu->pc + 4;
-	}
-	return cpu->next_pc;
-}
-
-/* Whether the instruction may be the target of a branch with this BTYPE. */
-static bool is_branch_target(const struct emu_cpu *cpu, uint32_t insn, unsigned btype)
-{
-	if ((insn & 0xffe0001f) == 0xd4200000 || (insn & 0xffe0001f) == 0xd4400000) /* BRK, HLT */
-		return true;
 	switch (insn) {
 	case 0xd503245f: /* BTI c */
 		return btype != 3;
@@ -53,10 +38,28 @@ static bool is_branch_target(const struct emu_cpu *cpu, uint32_t insn, unsigned 
 	}
 }
 
-/* Raises the Branch Target exception if the page is guarded and `insn` is not a target. */
-static void check_branch_target(struct emu_cpu *cpu, uint32_t insn)
+/* Where execution goes on after an instruction that changed cpu->next_pc. */
+static inline uint64_t take_next_pc(struct emu_cpu *cpu)
 {
-	if (cpu->code->guarded && !is_branch_target(cpu, insn, cpu->pstate.btype))
+	if (cpu->code->resync) {
+		cpu->code->resync = false;
+		return cpu->pc + 4;
+	}
+	return cpu->next_pc;
+}
+
+static bool is_breakpoint(uint32_t insn)
+{
+	return (insn & 0xffe0001f) == 0xd4200000 || (insn & 0xffe0001f) == 0xd4400000; /* BRK, HLT */
+}
+
+/* Raises the Branch Target exception if the instruction just found must not be
+ * the target of the branch that set PSTATE.BTYPE. */
+static void check_branch_target(struct emu_cpu *cpu)
+{
+	uint32_t insn = emu_code_word(cpu);
+
+	if (cpu->code->guarded && !is_breakpoint(insn) && !is_landing_pad(cpu, insn, cpu->pstate.btype))
 		emu_raise(cpu, 0x0d, cpu->pstate.btype, 0);
 }
 
@@ -64,10 +67,9 @@ static void check_branch_target(struct emu_cpu *cpu, uint32_t insn)
 static void execute_one(struct emu_cpu *cpu)
 {
 	struct code_insn *insn = emu_code_find(cpu, cpu->pc);
-	bool has_btype = cpu->pstate.btype;
 
-	if (has_btype)
-		check_branch_target(cpu, emu_code_word(cpu));
+	if (cpu->pstate.btype)
+		check_branch_target(cpu);
 	cpu->next_pc = cpu->pc + 4;
 	insn->exec(cpu, &insn->args);
 	cpu->retired++;
@@ -83,18 +85,23 @@ static inline bool wants_attention(struct emu_cpu *cpu)
 	return atomic_load_explicit(&cpu->attention, memory_order_acquire);
 }
 
-/* From cpu->pc until attention is wanted. */
-static void run(struct emu_cpu *cpu)
+/* From cpu->pc until attention is wanted. Not inline: setjmp would keep its
+ * variables out of registers. */
+static __attribute__((noinline)) void run(struct emu_cpu *cpu)
 {
-	struct emu_code *code = cpu->code;
+	const struct emu_code *code = cpu->code;
 
 	while (!wants_attention(cpu)) {
-		if (cpu->pstate.btype) {
-			execute_one(cpu);
-			continue;
-		}
 		uint64_t pc = cpu->pc;
 		const struct code_insn *insn = emu_code_find(cpu, pc);
+		if (cpu->pstate.btype) {
+			/* A landing pad clears BTYPE and cannot fault, so nothing sees the difference. */
+			if (!is_landing_pad(cpu, emu_code_word(cpu), cpu->pstate.btype)) {
+				execute_one(cpu);
+				continue;
+			}
+			cpu->pstate.btype = 0;
+		}
 		for (;;) {
 			cpu->pc = pc;
 			pc += 4;
@@ -105,12 +112,12 @@ static void run(struct emu_cpu *cpu)
 				insn++;
 				continue;
 			}
-			pc = take_next_pc(cpu);
-			if (wants_attention(cpu) || cpu->pstate.btype || (pc & 3) || code_tag(cpu, pc) != code->cur_tag)
+			pc = cpu->next_pc;
+			if (code_cur_tag(pc) != code->cur_tag || wants_attention(cpu))
 				break;
 			insn = &code->cur_page->insns[pc / 4 % CODE_PAGE_INSNS];
 		}
-		cpu->pc = pc;
+		cpu->pc = take_next_pc(cpu);
 		cpu->pstate.btype &= 3;
 	}
 }

@@ -69,13 +69,19 @@ INTERP(TBNZ)
 
 /* ---- To a register ---- */
 
+static inline void set_btype(struct emu_cpu *cpu, uint8_t btype)
+{
+	cpu->pstate.btype = INTERP_BTYPE_NEW | btype;
+	cpu->code->cur_tag = 0;
+}
+
 /* BR and its kin: BTYPE is 01 where the target may be a BTI c (a branch by X16
  * or X17, or from a page that is not guarded), else 11. */
 static inline void jump(struct emu_cpu *cpu, uint64_t target, unsigned n)
 {
 	cpu->next_pc = target;
 	if (cpu->code->has_bti)
-		cpu->pstate.btype = INTERP_BTYPE_NEW | (cpu->code->guarded && n != 16 && n != 17 ? 3 : 1);
+		set_btype(cpu, cpu->code->guarded && n != 16 && n != 17 ? 3 : 1);
 }
 
 static inline void call(struct emu_cpu *cpu, uint64_t target)
@@ -83,7 +89,7 @@ static inline void call(struct emu_cpu *cpu, uint64_t target)
 	cpu->x[30] = cpu->pc + 4;
 	cpu->next_pc = target;
 	if (cpu->code->has_bti)
-		cpu->pstate.btype = INTERP_BTYPE_NEW | 2;
+		set_btype(cpu, 2);
 }
 
 /* Keys A and B for instructions, by the M field. */
@@ -165,12 +171,11 @@ static void exception_return(struct emu_cpu *cpu, uint64_t target)
 	emu_eret(cpu, target);
 	if (cpu->pstate.btype)
 		cpu->pstate.btype |= INTERP_BTYPE_NEW;
+	cpu->code->cur_tag = 0;
 }
 
 INTERP(ERET)
 {
-	if (cpu->pstate.el == 0)
-		emu_raise_undefined(cpu);
 	exception_return(cpu, cpu->sys[EMU_SR_ELR_EL1]);
 }
 

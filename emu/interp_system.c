@@ -168,6 +168,7 @@ INTERP(ISB)
 {
 	emu_isb(cpu);
 	cpu->code->resync = true;
+	cpu->code->cur_tag = 0;
 	cpu->next_pc = ~0ull; /* out of the straight run; the loop goes on after the ISB */
 }
 
