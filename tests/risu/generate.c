@@ -171,6 +171,25 @@ uint32_t risu_random_insn(struct risu_rng *r, unsigned enc)
 	return constrain(r, ((uint32_t)risu_rand(r) & ~e->mask) | e->value | e->ignored);
 }
 
+uint32_t risu_random_unallocated(struct risu_rng *r)
+{
+	union a64_args args;
+	enum a64_op op;
+	uint32_t insn;
+
+	do {
+		const struct a64_encoding *e = &a64_encodings[risu_below(r, A64_OP_COUNT)];
+
+		insn = (uint32_t)risu_rand(r);
+		/* Half are an allocated encoding with one fixed bit or two turned over. */
+		if (risu_below(r, 2)) {
+			insn = (insn & ~e->mask) | e->value;
+			insn ^= (1u << risu_below(r, 32) | 1u << risu_below(r, 32)) & e->mask;
+		}
+	} while (a64_decode(insn, &op, &args));
+	return insn;
+}
+
 /* ---- state ---- */
 
 static unsigned insn_rn(uint32_t insn)
@@ -200,6 +219,20 @@ static uint64_t random_address(struct risu_rng *r, uint32_t insn)
 	return is_aligned_only(insn) || risu_below(r, 4) ? addr : addr + risu_below(r, 16);
 }
 
+/* STXR, STLXR, STXP, STLXP and their narrower forms. */
+static bool is_store_exclusive(uint32_t insn)
+{
+	return (insn & 0x3FC00000) == 0x08000000 && ((insn & 1u << 21) == 0 || insn >> 31);
+}
+
+/* The load that opens the way for a store-exclusive, into registers that are not its base. */
+static uint32_t matching_load_exclusive(uint32_t insn)
+{
+	uint32_t rt = insn_rn(insn) == 0 ? 1 : 0, rt2 = insn_rn(insn) == 2 ? 3 : 2;
+
+	return (insn & ~0x001F7C1Fu) | 1u << 22 | 31u << 16 | rt2 << 10 | rt;
+}
+
 void risu_random_case(struct risu_rng *r, enum risu_fpcr fpcr, uint32_t insn, struct risu_case *ret_case)
 {
 	struct risu_state *s = &ret_case->state;
@@ -207,6 +240,11 @@ void risu_random_case(struct risu_rng *r, enum risu_fpcr fpcr, uint32_t insn, st
 	memset(ret_case, 0, sizeof(*ret_case));
 	ret_case->n_insns = 1;
 	ret_case->insns[0] = insn;
+	if (is_store_exclusive(insn) && risu_below(r, 4)) {
+		ret_case->n_insns = 2;
+		ret_case->insns[0] = matching_load_exclusive(insn);
+		ret_case->insns[1] = insn;
+	}
 	for (unsigned i = 0; i < 31; i++)
 		s->x[i] = random_int(r);
 	s->sp = random_int(r);

@@ -9,8 +9,12 @@
  *   risu [--seed N] [--count N] [--only REGEX] [--fpcr all|zero] [--qemu PATH]
  *        [--guest PATH] [--report N] [--verbose]
  *
- * Status: 0 no difference (but for known mistakes of the other side), 1 differences, 2 the tester failed, 77 the other
- * implementation or the guest program is missing.
+ * Besides the table's encodings, words that are in none of them are tried (as
+ * UNALLOCATED): an encoding that is missing shows there.
+ *
+ * Status: 0 no difference (but for known mistakes of the other side), 1
+ * differences, 2 the tester failed, 77 the other implementation or the guest
+ * program is missing.
  */
 #include "tests/risu/risu_host.h"
 
@@ -32,8 +36,14 @@
 
 #define BATCH 1024
 
+/* The cases of words that are in no entry of the table are counted after its last entry. */
+#define UNALLOCATED A64_OP_COUNT
+#define N_TALLIES (A64_OP_COUNT + 1)
+#define UNALLOCATED_FACTOR 100 /* more of them than of one encoding */
+
 struct tally {
 	unsigned tried, undefined, faulted, mistaken, different;
+	const char *mistake; /* the last one's reason */
 };
 
 struct options {
@@ -56,6 +66,11 @@ struct batch {
 	struct risu_result theirs[BATCH];
 };
 
+static const char *name_of(unsigned enc)
+{
+	return enc == UNALLOCATED ? "UNALLOCATED" : a64_encodings[enc].name;
+}
+
 static _Noreturn void die(const char *what)
 {
 	fprintf(stderr, "risu: %s: %s\n", what, strerror(errno));
@@ -75,12 +90,13 @@ static int memfile(const char *name, const void *data, size_t len)
 	return fd;
 }
 
-static void run_theirs(const struct options *opt, struct batch *b)
+/* Runs the cases from `first` on. Returns how many have a result: fewer than are left if the other side died of one. */
+static unsigned run_theirs(const struct options *opt, struct batch *b, unsigned first)
 {
 	/* With SVE, the signal frame's vector registers would be in its SVE record. */
 	char *argv[] = { (char *)opt->qemu, (char *)"-cpu", (char *)"max,sve=off,sme=off", (char *)opt->guest, NULL };
-	size_t want = b->n * sizeof(b->theirs[0]);
-	int in = memfile("risu-cases", b->cases, b->n * sizeof(b->cases[0]));
+	unsigned n = b->n - first;
+	int in = memfile("risu-cases", &b->cases[first], n * sizeof(b->cases[0]));
 	int out = memfile("risu-results", NULL, 0);
 	posix_spawn_file_actions_t fa;
 	int status, err;
@@ -97,24 +113,17 @@ static void run_theirs(const struct options *opt, struct batch *b)
 	}
 	if (waitpid(pid, &status, 0) < 0)
 		die("waitpid");
-	ssize_t got = pread(out, b->theirs, want, 0);
+	ssize_t got = pread(out, &b->theirs[first], n * sizeof(b->theirs[0]), 0);
 	if (got < 0)
 		die("reading the results");
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || (size_t)got != want) {
-		unsigned done = (unsigned)((size_t)got / sizeof(b->theirs[0]));
-
-		if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-			fprintf(stderr, "risu: cannot run %s\n", opt->qemu);
-			exit(77);
-		}
-		fprintf(stderr, "risu: %s ended with status 0x%x after %u of %u cases", opt->qemu, (unsigned)status, done, b->n);
-		if (done < b->n)
-			fprintf(stderr, ", at %08" PRIx32 " (%s)", b->cases[done].insns[0], a64_encodings[b->enc[done]].name);
-		fprintf(stderr, "\n");
-		exit(2);
-	}
 	close(in);
 	close(out);
+	unsigned done = (unsigned)((size_t)got / sizeof(b->theirs[0]));
+	if (done < n && !WIFSIGNALED(status)) {
+		fprintf(stderr, "risu: %s ended with status 0x%x after %u of %u cases\n", opt->qemu, (unsigned)status, done, n);
+		exit(WIFEXITED(status) && WEXITSTATUS(status) == 127 ? 77 : 2);
+	}
+	return done;
 }
 
 /* The major version of QEMU; a very great one if the other side is something else. */
@@ -165,7 +174,7 @@ static void print_listing(uint32_t insn)
 
 static void print_inputs(const struct risu_case *c)
 {
-	uint32_t insn = c->insns[0];
+	uint32_t insn = c->insns[c->n_insns - 1];
 	unsigned regs[4] = { insn & 31, insn >> 5 & 31, insn >> 16 & 31, insn >> 10 & 31 };
 
 	printf("  in: nzcv %08" PRIx32 " fpcr %08" PRIx32 " fpsr %08" PRIx32 " sp %016" PRIx64 "\n", c->state.nzcv,
@@ -197,9 +206,9 @@ static void print_difference(unsigned enc, const struct risu_case *c, const stru
 	char name[16];
 	unsigned shown = 0;
 
-	printf("%s %08" PRIx32 "  ", a64_encodings[enc].name, c->insns[0]);
+	printf("%s %08" PRIx32 "  ", name_of(enc), c->insns[c->n_insns - 1]);
 	fflush(stdout);
-	print_listing(c->insns[0]);
+	print_listing(c->insns[c->n_insns - 1]);
 	print_inputs(c);
 	if (ours->outcome != theirs->outcome)
 		printf("  outcome: ours %s, theirs %s\n", outcomes[ours->outcome & 3], outcomes[theirs->outcome & 3]);
@@ -227,27 +236,45 @@ static void print_difference(unsigned enc, const struct risu_case *c, const stru
 	}
 }
 
+static void judge(const struct options *opt, const struct batch *b, unsigned i, bool died, struct tally *t)
+{
+	const struct risu_result *ours = &b->ours[i], *theirs = &b->theirs[i];
+	const struct risu_case *c = &b->cases[i];
+
+	t->tried++;
+	if (!died && same(ours, theirs)) {
+		t->undefined += ours->outcome == RISU_UNDEFINED;
+		t->faulted += ours->outcome == RISU_FAULT;
+		return;
+	}
+	const char *mistake = risu_known_mistake(name_of(b->enc[i]), c->insns[c->n_insns - 1], opt->qemu_version);
+	if (mistake) {
+		t->mistaken++;
+		t->mistake = mistake;
+		return;
+	}
+	if (t->different++ >= opt->report)
+		return;
+	if (died)
+		printf("%s %08" PRIx32 ": %s died of it\n", name_of(b->enc[i]), c->insns[c->n_insns - 1], opt->qemu);
+	else
+		print_difference(b->enc[i], c, ours, theirs);
+}
+
 static void finish_batch(const struct options *opt, struct batch *b, struct tally *tallies)
 {
-	if (b->n == 0)
-		return;
-	run_theirs(opt, b);
-	for (unsigned i = 0; i < b->n; i++) {
-		struct tally *t = &tallies[b->enc[i]];
-		const struct risu_result *ours = &b->ours[i], *theirs = &b->theirs[i];
+	unsigned first = 0;
 
-		t->tried++;
-		if (same(ours, theirs)) {
-			t->undefined += ours->outcome == RISU_UNDEFINED;
-			t->faulted += ours->outcome == RISU_FAULT;
-			continue;
+	while (first < b->n) {
+		unsigned done = run_theirs(opt, b, first);
+
+		for (unsigned i = first; i < first + done; i++)
+			judge(opt, b, i, false, &tallies[b->enc[i]]);
+		first += done;
+		if (first < b->n) {
+			judge(opt, b, first, true, &tallies[b->enc[first]]);
+			first++;
 		}
-		if (risu_known_mistake(a64_encodings[b->enc[i]].name, opt->qemu_version)) {
-			t->mistaken++;
-			continue;
-		}
-		if (t->different++ < opt->report)
-			print_difference(b->enc[i], &b->cases[i], ours, theirs);
 	}
 	b->n = 0;
 }
@@ -267,8 +294,13 @@ static void add_case(const struct options *opt, struct risu_rng *rng, struct ris
 
 	/* Another line's hole may swallow a random instruction of this line. */
 	for (unsigned tries = 0; tries < 64 && !found; tries++) {
-		insn = risu_random_insn(rng, enc);
-		found = a64_decode(insn, &op, &args) && op == enc;
+		if (enc == UNALLOCATED) {
+			insn = risu_random_unallocated(rng);
+			found = !risu_foreign_extension(insn);
+		} else {
+			insn = risu_random_insn(rng, enc);
+			found = a64_decode(insn, &op, &args) && op == enc;
+		}
 	}
 	if (!found)
 		return;
@@ -282,6 +314,14 @@ static void add_case(const struct options *opt, struct risu_rng *rng, struct ris
 	b->enc[b->n++] = enc;
 }
 
+/* Every encoding has its own stream: --only reproduces what a full run saw. */
+static void start_stream(struct risu_rng *rng, uint64_t seed, unsigned enc)
+{
+	rng->s = (seed + 1) * 0x9E3779B97F4A7C15ull;
+	if (enc != UNALLOCATED)
+		rng->s ^= (uint64_t)a64_encodings[enc].value << 17 ^ a64_encodings[enc].mask;
+}
+
 static void print_summary(const struct options *opt, const struct tally *tallies)
 {
 	struct tally sum = { 0 };
@@ -289,7 +329,7 @@ static void print_summary(const struct options *opt, const struct tally *tallies
 
 	if (opt->verbose)
 		printf("%-28s %8s %8s %8s %8s\n", "encoding", "tried", "undef", "fault", "differ");
-	for (unsigned i = 0; i < A64_OP_COUNT; i++) {
+	for (unsigned i = 0; i < N_TALLIES; i++) {
 		const struct tally *t = &tallies[i];
 
 		if (t->tried == 0)
@@ -302,10 +342,10 @@ static void print_summary(const struct options *opt, const struct tally *tallies
 		sum.mistaken += t->mistaken;
 		sum.different += t->different;
 		if (t->mistaken > 0)
-			printf("%s: QEMU %u is wrong in %u of %u cases: %s\n", a64_encodings[i].name, opt->qemu_version,
-				t->mistaken, t->tried, risu_known_mistake(a64_encodings[i].name, opt->qemu_version));
+			printf("%s: QEMU %u is wrong in %u of %u cases: %s\n", name_of(i), opt->qemu_version, t->mistaken, t->tried,
+				t->mistake);
 		if (opt->verbose || t->different > 0)
-			printf("%-28s %8u %8u %8u %8u%s\n", a64_encodings[i].name, t->tried, t->undefined, t->faulted,
+			printf("%-28s %8u %8u %8u %8u%s\n", name_of(i), t->tried, t->undefined, t->faulted,
 				t->different, t->undefined == t->tried ? "  never executed" : "");
 	}
 	printf("seed %" PRIu64 ": %u encodings, %u cases, %u undefined and %u faulting in both, "
@@ -378,7 +418,7 @@ int main(int argc, char **argv)
 	struct options opt = {
 		.seed = 1, .count = 100, .fpcr = RISU_FPCR_ALL, .qemu = "qemu-aarch64", .guest = "tests/risu/guest", .report = 2,
 	};
-	struct tally *tallies = calloc(A64_OP_COUNT, sizeof(*tallies));
+	struct tally *tallies = calloc(N_TALLIES, sizeof(*tallies));
 	struct batch *b = calloc(1, sizeof(*b));
 	struct risu_machine *m = risu_machine_new();
 	struct risu_rng rng;
@@ -398,8 +438,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	opt.qemu_version = version_of(opt.qemu);
-	for (unsigned enc = 0; enc < A64_OP_COUNT; enc++) {
-		const char *name = a64_encodings[enc].name;
+	for (unsigned enc = 0; enc < N_TALLIES; enc++) {
+		const char *name = name_of(enc);
 		const char *reason = risu_skip_reason(name);
 
 		if (opt.only && regexec(&only, name, 0, NULL, 0) != 0)
@@ -409,9 +449,8 @@ int main(int argc, char **argv)
 				printf("%s skipped: %s\n", name, reason);
 			continue;
 		}
-		/* Every encoding its own stream: --only reproduces what a full run saw. */
-		rng.s = (opt.seed + 1) * 0x9E3779B97F4A7C15ull ^ (uint64_t)a64_encodings[enc].value << 17 ^ a64_encodings[enc].mask;
-		for (unsigned i = 0; i < opt.count; i++) {
+		start_stream(&rng, opt.seed, enc);
+		for (unsigned i = 0; i < opt.count * (enc == UNALLOCATED ? UNALLOCATED_FACTOR : 1); i++) {
 			add_case(&opt, &rng, m, b, enc);
 			if (b->n == BATCH)
 				finish_batch(&opt, b, tallies);
@@ -419,7 +458,7 @@ int main(int argc, char **argv)
 	}
 	finish_batch(&opt, b, tallies);
 	print_summary(&opt, tallies);
-	for (unsigned enc = 0; enc < A64_OP_COUNT; enc++)
+	for (unsigned enc = 0; enc < N_TALLIES; enc++)
 		different += tallies[enc].different;
 	if (opt.only)
 		regfree(&only);

@@ -41,6 +41,8 @@ void risu_machine_run(struct risu_machine *m, const struct risu_case *c, struct 
 enum risu_fpcr { RISU_FPCR_ZERO, RISU_FPCR_ALL };
 /* A random instruction of the encoding table's entry `enc`. */
 uint32_t risu_random_insn(struct risu_rng *r, unsigned enc);
+/* A random word that is in no entry of the table, near to those that are. */
+uint32_t risu_random_unallocated(struct risu_rng *r);
 /* Random state biased to interesting values; `insn`'s base register points into the block if it is a load or store. */
 void risu_random_case(struct risu_rng *r, enum risu_fpcr fpcr, uint32_t insn, struct risu_case *ret_case);
 /* Loads and stores: moves the base register so that the access that faulted at `fault` falls into the block.
@@ -51,8 +53,11 @@ bool risu_move_base(struct risu_rng *r, uint64_t fault, struct risu_case *c);
 
 /* Why the encoding of this name is not tried; NULL: it is. */
 const char *risu_skip_reason(const char *name);
-/* Why a difference in the encoding of this name is the other side's mistake, if
- * that is QEMU of this major version; NULL: it is not known to be. */
-const char *risu_known_mistake(const char *name, unsigned qemu_version);
+/* Which extension of the architecture, that the other side may have and we do
+ * not, this unallocated word belongs to; NULL: none. */
+const char *risu_foreign_extension(uint32_t insn);
+/* Why a difference in this encoding is the other side's mistake, if that is QEMU
+ * of this major version; NULL: it is not known to be. */
+const char *risu_known_mistake(const char *name, uint32_t insn, unsigned qemu_version);
 
 #endif
