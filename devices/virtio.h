@@ -11,8 +11,9 @@
 
 /* Plugs a virtio device (class.bus == DEVICES_BUS_VIRTIO, not yet realized)
  * into an empty transport (class.provides == DEVICES_BUS_VIRTIO), or a port
- * (DEVICES_BUS_VIRTIO_SERIAL) into a virtio-serial device. The plugged device
- * is owned by the caller still; it is freed before its parent. */
+ * (DEVICES_BUS_VIRTIO_SERIAL) into a virtio-serial device. The parent has been
+ * realized; the device is realized afterwards. It is owned by the caller still,
+ * and freed before its parent. */
 bool devices_plug(struct devices_device *parent, struct devices_device *dev, struct vmd_error *err);
 
 #endif

@@ -193,7 +193,7 @@ static bool make_board_devices(struct board *b, struct vmd_error *err)
 		snprintf(id, sizeof(id), VIRTIO_BUS_PREFIX "%u", i);
 		b->slots[i] = make_at(b, "virtio-mmio", id, BOARD_VIRTIO + (uint64_t)i * BOARD_VIRTIO_SLOT,
 				      BOARD_SPI_VIRTIO + (int)i, err);
-		if (!b->slots[i])
+		if (!b->slots[i] || !devices_realize(b->slots[i], err))
 			return false;
 	}
 	return true;
@@ -274,9 +274,6 @@ static bool make_user_devices(struct board *b, struct vmd_error *err)
 			return vmd_error_prefix(err, "device %zu (%s%s%s)", i, b->config.devices[i].driver, id ? ", id " : "",
 						id ? id : "");
 		}
-	for (unsigned i = 0; i < BOARD_VIRTIO_SLOTS; i++)
-		if (!devices_realize(b->slots[i], err))
-			return false;
 	return true;
 }
 
