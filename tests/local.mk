@@ -15,6 +15,7 @@ include tests/unit/devices.mk
 include tests/unit/protocol.mk
 include tests/unit/loaders.mk
 include tests/unit/backends.mk
+include tests/unit/virtio.mk
 include tests/unit/vmd.mk
 endif
 
