@@ -117,7 +117,7 @@ static const struct devices_regs regs = {
 		{ "RTCICR", 0x1c, .write = write_icr },
 		{ .name = NULL },
 	},
-	.primecell_id = (const uint8_t[8]){ 0x31, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1 },
+	.primecell_id = (const uint8_t[8]){ 0x31, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1 },
 };
 
 static void reset(struct devices_device *dev)
