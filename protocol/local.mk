@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libprotocol.a
 libprotocol_a_SOURCES = protocol/error.c protocol/error.h \
 	protocol/console.c protocol/console.h \
-	protocol/paths.c protocol/paths.h \
+	protocol/client.c protocol/client.h protocol/paths.c protocol/paths.h \
 	protocol/call.h protocol/transport.h protocol/session.c protocol/session_priv.h \
 	protocol/jsonstream.c protocol/jsonstream.h protocol/introspect.c \
 	protocol/jsonrpc.c protocol/jsonrpc.h protocol/qmp_server.c protocol/qmp_server.h \
