@@ -2,7 +2,11 @@
 
 # The broker: store, processes, methods. A library, so that tests can link it.
 vmd_broker_sources = vmd/stream_priv.h vmd/stream.c vmd/store_priv.h vmd/store_file.c \
-	vmd/spawn_priv.h vmd/spawn_process.c vmd/spawn_watch.c vmd/spawn_launch.c
+	vmd/spawn_priv.h vmd/spawn_process.c vmd/spawn_watch.c vmd/spawn_launch.c \
+	vmd/broker.h vmd/broker_priv.h vmd/broker_run_priv.h vmd/broker_methods_priv.h \
+	vmd/broker.c vmd/broker_dirs.c vmd/broker_log.c vmd/broker_logs.c vmd/broker_events.c vmd/broker_check.c \
+	vmd/broker_plan.c vmd/broker_link.c vmd/broker_machine.c vmd/broker_run.c vmd/broker_adopt.c \
+	vmd/broker_server.c vmd/broker_methods_machine.c vmd/broker_methods_query.c
 
 # The machine role and the boards.
 vmd_machine_sources = \

@@ -8,7 +8,7 @@
 #ifndef VMD_SPAWN_PRIV_H
 #define VMD_SPAWN_PRIV_H
 
-#include "protocol/error.h"
+#include "protocol/schema_gen.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -45,6 +45,8 @@ json_t *spawn_process_identity(const struct spawn_process *process);
 bool spawn_process_find(const json_t *identity, struct spawn_process *ret, struct vmd_error *err);
 
 bool spawn_process_kill(const struct spawn_process *process, int signo, struct vmd_error *err);
+/* Waits for a child that has been killed and is not watched. */
+void spawn_process_reap(const struct spawn_process *process);
 /* Closes the pidfd; the process goes on. */
 void spawn_process_fini(struct spawn_process *process);
 
@@ -74,15 +76,10 @@ struct spawn_watch *spawn_watch_new(uv_loop_t *loop, const struct spawn_process 
 /* Afterwards fn is not called. NULL is allowed. */
 void spawn_watch_free(struct spawn_watch *watch);
 
-/* The exit record (ARCHITECTURE.md, "Broker and machine process"). */
-struct spawn_record {
-	char reason[32];   /* "guest-shutdown", ... */
-	int status;
-	char message[512]; /* may be empty */
-};
-
-/* Reads the record through its descriptor; false when there is none or it is not whole. */
-bool spawn_record_read(int fd, struct spawn_record *ret);
+/* Reads the exit record (ARCHITECTURE.md, "Broker and machine process") through
+ * its descriptor; false when there is none or it is not whole. The result is to
+ * be freed with proto_exit_record_fini. */
+bool spawn_record_read(int fd, struct proto_exit_record *ret);
 
 /* ---- The launch ---- */
 

@@ -137,8 +137,7 @@ bool spawn_process_start(const char *program, const char *name, int channel, int
 		if (process.pidfd >= 0)
 			close(process.pidfd);
 		kill(pid, SIGKILL);
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		spawn_process_reap(&process);
 		return vmd_error_set(err, VMD_ERR_IO, process.pidfd < 0 ? saved : 0,
 				     "cannot watch the process of machine '%s'", name);
 	}
@@ -183,6 +182,12 @@ bool spawn_process_kill(const struct spawn_process *process, int signo, struct v
 	if (pidfd_send_signal(process->pidfd, signo, NULL, 0) < 0 && errno != ESRCH)
 		return vmd_error_set(err, VMD_ERR_IO, errno, "cannot signal process %d", (int)process->pid);
 	return true;
+}
+
+void spawn_process_reap(const struct spawn_process *process)
+{
+	while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
 void spawn_process_fini(struct spawn_process *process)

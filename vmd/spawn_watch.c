@@ -162,7 +162,7 @@ void spawn_end_text(const struct spawn_end *end, char *buf, size_t size)
 	}
 }
 
-bool spawn_record_read(int fd, struct spawn_record *ret)
+bool spawn_record_read(int fd, struct proto_exit_record *ret)
 {
 	char *text = malloc(SPAWN_RECORD_MAX);
 	if (!text)
@@ -173,14 +173,7 @@ bool spawn_record_read(int fd, struct spawn_record *ret)
 	while (n < 0 && errno == EINTR);
 	json_t *json = n > 0 && n < SPAWN_RECORD_MAX ? json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, NULL) : NULL;
 	free(text);
-	const char *reason, *message = "";
-	int status;
-	bool ok = json && json_unpack(json, "{s:s, s:i, s?s}", "reason", &reason, "status", &status, "message", &message) == 0;
-	if (ok) {
-		*ret = (struct spawn_record){ .status = status };
-		snprintf(ret->reason, sizeof(ret->reason), "%s", reason);
-		snprintf(ret->message, sizeof(ret->message), "%s", message);
-	}
+	bool ok = json && proto_exit_record_parse(json, NULL, ret, NULL);
 	json_decref(json);
 	return ok;
 }

@@ -29,7 +29,7 @@ struct stream {
 	int fd;
 	struct stream_events events;
 	struct chunk *first, **last;
-	bool reading, closing, dead;
+	bool reading, ended, closing, dead;
 };
 
 static void on_ready(uv_poll_t *poll, int status, int ready);
@@ -65,6 +65,10 @@ static void watch(struct stream *s)
 	if (s->dead)
 		return;
 	int events = (s->reading && !s->closing ? UV_READABLE : 0) | (s->first ? UV_WRITABLE : 0);
+	/* A peer that sends no more may still read. Asking for urgent data, which these
+	 * sockets do not have, is how libuv is made to tell when it has gone altogether. */
+	if (s->ended)
+		events |= UV_PRIORITIZED;
 	if (events)
 		uv_poll_start(&s->poll, events, on_ready);
 	else
@@ -131,12 +135,13 @@ static bool fill(struct stream *s)
 static void on_ready(uv_poll_t *poll, int status, int ready)
 {
 	struct stream *s = poll->data;
-	if (status < 0 || ((ready & UV_WRITABLE) && !flush(s))) {
+	if (status < 0 || (ready & UV_PRIORITIZED) || ((ready & UV_WRITABLE) && !flush(s))) {
 		finish(s);
 		return;
 	}
 	if ((ready & UV_READABLE) && s->reading && !s->closing && !fill(s)) {
 		s->reading = false;
+		s->ended = true;
 		if (!s->closing)
 			s->events.eof(s->events.opaque);
 	}

@@ -275,17 +275,19 @@ START_TEST(records)
 		{ "", false },
 		{ "{\"reason\": \"guest-exit\", \"sta", false },
 		{ "{\"reason\": 1, \"status\": 0}", false },
+		{ "{\"reason\": \"boredom\", \"status\": 0}", false },
 		{ "[]", false },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct spawn_record rec = { .status = 99 };
+		struct proto_exit_record rec = { .status = 99 };
 		int fd = memfd_create("record", MFD_CLOEXEC);
 		ck_assert_int_eq(pwrite(fd, cases[i].text, strlen(cases[i].text), 0), (ssize_t)strlen(cases[i].text));
 		ck_assert_int_eq(spawn_record_read(fd, &rec), cases[i].ok);
 		if (!cases[i].ok)
 			ck_assert_int_eq(rec.status, 99);
 		else if (i == 0)
-			ck_assert(rec.status == 3 && !strcmp(rec.reason, "guest-exit") && !strcmp(rec.message, "bye"));
+			ck_assert(rec.status == 3 && rec.reason == PROTO_END_REASON_GUEST_EXIT && !strcmp(rec.message, "bye"));
+		proto_exit_record_fini(&rec);
 		close(fd);
 	}
 }

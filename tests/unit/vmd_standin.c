@@ -187,9 +187,10 @@ static void handle(struct client *c, const json_t *request)
 		reply(c, request, json_object());
 		record("host-quit", 0, "");
 		quitting = true;
-	} else if (!strcmp(cmd, "__org.vmd_die")) {
-		raise(SIGSEGV);
-	} else if (!strcmp(cmd, "qmp_capabilities") || !strcmp(cmd, "set_link")) {
+	} else if (!strcmp(cmd, "__org.vmd_query-info")) {
+		reply(c, request, json_pack("{s:s, s:i, s:s, s:b}", "name", mode, "pid", (int)getpid(), "status", status,
+					    "powering-down", 0));
+	} else if (!strcmp(cmd, "qmp_capabilities")) {
 		reply(c, request, json_object());
 	} else {
 		json_t *r = json_pack("{s:{s:s, s:s}}", "error", "class", "CommandNotFound", "desc", "no such command");
