@@ -32,7 +32,10 @@ emu_simd_sources = emu/simd_priv.h emu/interp_simd_same.c emu/interp_simd_diff.c
 	emu/interp_crypto_aes.c emu/interp_crypto_sha.c emu/interp_crypto_sm.c emu/pauth.c
 
 # Memory map, MMU, system registers, exceptions, timers, vCPU threads.
-emu_system_sources = emu/mem.c emu/mem_priv.h emu/clock.c emu/current.c
+emu_system_sources = emu/mem.c emu/mem_priv.h emu/clock.c emu/current.c \
+	emu/system.c emu/vcpu.c emu/vcpu_priv.h emu/models.c emu/sysregs.c emu/sysregs_priv.h \
+	emu/exception.c emu/mmu.c emu/tlb.c emu/tlb_priv.h emu/access.c emu/maint.c \
+	emu/gtimer.c emu/pmu.c emu/debug.c emu/psci.c emu/semihost.c
 
 libemu_a_SOURCES = emu/irq.h emu/clock.h emu/mem.h emu/system.h \
 	emu/cpu_priv.h emu/access_priv.h emu/interp_priv.h emu/sys_priv.h emu/features.def emu/sysregs.def \

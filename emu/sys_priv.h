@@ -29,6 +29,9 @@ void emu_hlt(struct emu_cpu *cpu, unsigned imm16);
  * restores PSTATE, sets next_pc; illegal returns included. */
 void emu_eret(struct emu_cpu *cpu, uint64_t target);
 
+/* Where a branch to `target` goes: the top byte is replaced under TBI (BranchAddr in the Arm ARM's pseudocode). */
+uint64_t emu_branch_address(const struct emu_cpu *cpu, uint64_t target);
+
 /* WFI, WFE (with FEAT_WFxT `deadline` in counter ticks, else UINT64_MAX), SEV, SEVL. May sleep. */
 void emu_wfi(struct emu_cpu *cpu, uint64_t deadline);
 void emu_wfe(struct emu_cpu *cpu, uint64_t deadline);
