@@ -2,12 +2,14 @@
 /*
  * Turns the schema (protocol/schema/) into C and into manual pages.
  *
- *	gen_schema header|source|mdoc-daemon|mdoc-qmp OUTPUT SCHEMA.json...
+ *	gen_schema header|source|mdoc-... OUTPUT SCHEMA.json...
  *
  * The schema is checked strictly: an unknown key, a missing doc, a type used
  * before it is declared or an example that is not an object is an error, with
  * the file and the thing named. The output is replaced only on success.
  */
+#include "protocol/roff.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
@@ -837,22 +839,6 @@ static void emit_source(void)
 
 /* ---- Manual pages ---- */
 
-/* Text for mdoc: backslashes and leading control characters made harmless. */
-static void emit_roff(const char *s)
-{
-	for (bool start = true; *s; start = *s == '\n', s++) {
-		if (start && (*s == '.' || *s == '\''))
-			emit("\\&");
-		if (*s == '\\')
-			emit("\\e");
-		else if (*s == '-')
-			emit("\\-");
-		else
-			emit("%c", *s);
-	}
-	emit("\n");
-}
-
 static void emit_roff_type(const json_t *t)
 {
 	if (json_is_array(t))
@@ -863,17 +849,17 @@ static void emit_roff_type(const json_t *t)
 		emit("%s", json_string_value(t));
 }
 
+/* A list of members; a paragraph before it. */
 static void emit_roff_members(json_t *members)
 {
 	size_t i;
 	json_t *v;
 	if (!json_array_size(members))
 		return;
-	emit(".Bl -tag -width Ds -compact\n");
+	emit(".Pp\n.Bl -tag -width Ds -compact\n");
 	json_array_foreach(members, i, v) {
 		emit(".It Cm ");
-		for (const char *s = str(v, "name"); *s; s++)
-			emit(*s == '-' ? "\\-" : "%c", *s);
+		proto_roff_word(out, str(v, "name"));
 		emit(" Pq ");
 		emit_roff_type(json_object_get(v, "type"));
 		json_t *def = json_object_get(v, "default");
@@ -882,19 +868,15 @@ static void emit_roff_members(json_t *members)
 		if (def && !json_is_object(def)) {
 			char *text = xcheck(json_dumps(def, JSON_ENCODE_ANY));
 			emit(", default ");
-			for (const char *s = text; *s; s++)
-				emit(*s == '"' ? "\\(dq" : *s == '-' ? "\\-" : "%c", *s);
+			proto_roff_word(out, text);
 			free(text);
 		}
-		if (json_object_get(v, "min") || json_object_get(v, "max")) {
-			emit(", %lld", integer(v, "min", 0));
-			if (json_object_get(v, "max"))
-				emit(" to %lld", integer(v, "max", 0));
-			else
-				emit(" or more");
-		}
+		if (json_object_get(v, "max"))
+			emit(", %lld to %lld", integer(v, "min", 0), integer(v, "max", 0));
+		else if (json_object_get(v, "min"))
+			emit(", %lld or more", integer(v, "min", 0));
 		emit("\n");
-		emit_roff(str(v, "doc"));
+		proto_roff_text(out, str(v, "doc"));
 	}
 	emit(".El\n");
 }
@@ -904,21 +886,21 @@ static void emit_mdoc(const struct set *set)
 	size_t j;
 	json_t *v;
 	for (unsigned i = 0; i < set->n_commands; i++) {
-		json_t *c = set->commands[i];
-		emit(".Ss %s\n", str(c, "command"));
-		emit_roff(str(c, "summary"));
-		emit(".Pp\n");
+		json_t *c = set->commands[i], *result = json_object_get(c, "result");
+		emit(".Ss ");
+		proto_roff_word(out, str(c, "command"));
+		emit("\n");
+		proto_roff_text(out, str(c, "summary"));
 		if (str(c, "doc")) {
-			emit_roff(str(c, "doc"));
 			emit(".Pp\n");
+			proto_roff_text(out, str(c, "doc"));
 		}
 		emit_roff_members(json_object_get(c, "params"));
-		json_t *result = json_object_get(c, "result");
 		if (result) {
 			emit(".Pp\nReturns ");
 			emit_roff_type(json_object_get(result, "type"));
-			emit(": ");
-			emit_roff(str(result, "doc"));
+			emit(":\n");
+			proto_roff_text(out, str(result, "doc"));
 		}
 		if (json_object_get(c, "states")) {
 			emit(".Pp\nAllowed in state");
@@ -937,17 +919,17 @@ static void emit_mdoc_types(void)
 	json_t *v;
 	for (unsigned i = 0; i < n_types; i++) {
 		emit(".Ss %s\n", types[i].name);
-		emit_roff(str(types[i].json, "doc"));
-		emit(".Pp\n");
+		proto_roff_text(out, str(types[i].json, "doc"));
 		if (!types[i].is_enum) {
 			emit_roff_members(json_object_get(types[i].json, "members"));
 			continue;
 		}
-		emit(".Bl -tag -width Ds -compact\n");
+		emit(".Pp\n.Bl -tag -width Ds -compact\n");
 		json_array_foreach(json_object_get(types[i].json, "values"), j, v) {
 			emit(".It Cm ");
-			emit_roff(str(v, "name"));
-			emit_roff(str(v, "doc"));
+			proto_roff_word(out, str(v, "name"));
+			emit("\n");
+			proto_roff_text(out, str(v, "doc"));
 		}
 		emit(".El\n");
 	}
@@ -956,9 +938,10 @@ static void emit_mdoc_types(void)
 static void emit_mdoc_events(const struct set *set)
 {
 	for (unsigned i = 0; i < set->n_events; i++) {
-		emit(".Ss %s\n", str(set->events[i], "event"));
-		emit_roff(str(set->events[i], "doc"));
-		emit(".Pp\n");
+		emit(".Ss ");
+		proto_roff_word(out, str(set->events[i], "event"));
+		emit("\n");
+		proto_roff_text(out, str(set->events[i], "doc"));
 		emit_roff_members(json_object_get(set->events[i], "data"));
 	}
 }

@@ -2,7 +2,7 @@
 noinst_LIBRARIES += libprotocol.a
 libprotocol_a_SOURCES = protocol/error.c protocol/error.h \
 	protocol/console.c protocol/console.h \
-	protocol/client.c protocol/client.h protocol/paths.c protocol/paths.h \
+	protocol/roff.c protocol/roff.h protocol/client.c protocol/client.h protocol/paths.c protocol/paths.h \
 	protocol/call.h protocol/transport.h protocol/session.c protocol/session_priv.h \
 	protocol/jsonstream.c protocol/jsonstream.h protocol/introspect.c \
 	protocol/jsonrpc.c protocol/jsonrpc.h protocol/qmp_server.c protocol/qmp_server.h \
@@ -18,7 +18,7 @@ protocol_schema = \
 EXTRA_DIST += protocol/schema/machine.json protocol/schema/daemon.json protocol/schema/qmp.json
 
 noinst_PROGRAMS += protocol/gen_schema
-protocol_gen_schema_SOURCES = protocol/gen_schema.c
+protocol_gen_schema_SOURCES = protocol/gen_schema.c protocol/roff.c protocol/roff.h
 protocol_gen_schema_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 protocol_gen_schema_LDADD = $(JANSSON_LIBS)
 

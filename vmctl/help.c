@@ -2,6 +2,8 @@
 /* Help, the manual's reference and completion, all from the command table. */
 #include "vmctl/vmctl_priv.h"
 
+#include "protocol/roff.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -97,22 +99,6 @@ void vmctl_overview(void)
 
 /* ---- mdoc ---- */
 
-static void mdoc_text(const char *text)
-{
-	bool start = true;
-	for (; *text; text++) {
-		if (start && (*text == '.' || *text == '\''))
-			fputs("\\&", stdout);
-		start = *text == '\n';
-		if (*text == '\\')
-			fputs("\\e", stdout);
-		else if (*text == '-')
-			fputs("\\-", stdout);
-		else
-			putchar(*text);
-	}
-}
-
 static void mdoc_options(const struct vmctl_option *list, const struct vmctl_command *command)
 {
 	struct vmctl_option o;
@@ -127,14 +113,13 @@ static void mdoc_options(const struct vmctl_option *list, const struct vmctl_com
 		if (o.letter)
 			printf("Fl %c , ", o.letter);
 		printf("Fl \\-");
-		mdoc_text(o.name);
+		proto_roff_word(stdout, o.name);
 		if (o.metavar) {
 			printf(" Ar ");
-			mdoc_text(o.metavar);
+			proto_roff_word(stdout, o.metavar);
 		}
 		putchar('\n');
-		mdoc_text(o.help);
-		putchar('\n');
+		proto_roff_text(stdout, o.help);
 	}
 	if (any)
 		printf(".El\n");
@@ -153,21 +138,19 @@ void vmctl_print_mdoc(void)
 			printf(" Op Ar option ...");
 		if (*c->args) {
 			printf(" Ar ");
-			mdoc_text(c->args);
+			proto_roff_word(stdout, c->args);
 		}
 		putchar('\n');
-		mdoc_text(c->summary);
-		printf(".\n");
+		proto_roff_text(stdout, c->summary);
 		if (c->alias)
 			printf("Also called\n.Cm %s .\n", c->alias);
 		if (c->doc) {
 			printf(".Pp\n");
-			mdoc_text(c->doc);
-			printf("\n");
+			proto_roff_text(stdout, c->doc);
 		}
 		/* The options of a definition are the same everywhere: once is enough. */
 		if (c->definition && strcmp(c->name, "create")) {
-			printf(".Pp\nTakes the options of\n.Cm create%s\n", c->options ? " , and:" : " .");
+			printf(".Pp\nTakes the options of\n.Cm create%s\n", c->options ? " ,\nand these:" : " .");
 			if (c->options)
 				mdoc_options(c->options, NULL);
 		} else if (vmctl_option_at(c, 0, &o)) {
@@ -176,7 +159,7 @@ void vmctl_print_mdoc(void)
 		}
 		if (c->example) {
 			printf(".Pp\n.Dl ");
-			mdoc_text(c->example);
+			proto_roff_word(stdout, c->example);
 			printf("\n");
 		}
 	}
