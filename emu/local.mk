@@ -41,5 +41,6 @@ libemu_a_SOURCES = emu/irq.h emu/clock.h emu/mem.h emu/system.h \
 	emu/cpu_priv.h emu/access_priv.h emu/interp_priv.h emu/sys_priv.h emu/features.def emu/sysregs.def \
 	$(emu_base_sources) $(emu_fp_sources) $(emu_simd_sources) $(emu_system_sources)
 nodist_libemu_a_SOURCES = $(emu_generated)
+$(libemu_a_OBJECTS): emu/a64_decode.h
 
 EXTRA_DIST += emu/a64.decode
