@@ -285,6 +285,8 @@ static bool keep_previous(const struct store *store, const char *name, const cha
 		unlinkat(store->dir, temp, 0);
 		return vmd_error_set(err, VMD_ERR_IO, saved, "cannot keep %s/%s as %s", store->path, file, old);
 	}
+	/* A save that was cut short may have left both names on one file: then rename has done nothing. */
+	unlinkat(store->dir, temp, 0);
 	return true;
 }
 
