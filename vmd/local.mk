@@ -28,3 +28,12 @@ libmachine_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS)
 
 libbroker_a_SOURCES = $(vmd_broker_sources)
 libbroker_a_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(SYSTEMD_CFLAGS)
+
+# What a program of both roles links.
+vmd_libs = libbroker.a libmachine.a libloaders.a libdevices.a libemu.a libbackends.a libprotocol.a \
+	$(UV_LIBS) $(JANSSON_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(FDT_LIBS) $(SYSTEMD_LIBS) -lm
+
+sbin_PROGRAMS += vmd/vmd
+vmd_vmd_SOURCES = vmd/main.c
+vmd_vmd_CFLAGS = $(AM_CFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(SYSTEMD_CFLAGS)
+vmd_vmd_LDADD = $(vmd_libs)

@@ -15,3 +15,10 @@ tests_unit_test_spawn_SOURCES = tests/unit/test_spawn.c
 tests_unit_test_spawn_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(UV_CFLAGS) \
 	-DSTANDIN=\"$(abs_top_builddir)/tests/unit/vmd_standin\"
 tests_unit_test_spawn_LDADD = libbroker.a libprotocol.a $(UV_LIBS) $(JANSSON_LIBS) $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_broker
+TESTS += tests/unit/test_broker
+tests_unit_test_broker_SOURCES = tests/unit/test_broker.c
+tests_unit_test_broker_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) $(UV_CFLAGS) \
+	-DSTANDIN=\"$(abs_top_builddir)/tests/unit/vmd_standin\"
+tests_unit_test_broker_LDADD = $(vmd_libs) $(TEST_LIBS)
