@@ -147,12 +147,12 @@ INTERP(TBX)
 
 static uint64_t copies_32(uint64_t imm)
 {
-	return imm * 0x0000000100000001;
+	return imm * 0x0000000100000001ull;
 }
 
 static uint64_t copies_16(uint64_t imm)
 {
-	return imm * 0x0001000100010001;
+	return imm * 0x0001000100010001ull;
 }
 
 /* MSL shifts ones in. */
@@ -231,7 +231,7 @@ INTERP(MVNI_msl)
 
 INTERP(MOVI_8)
 {
-	set_both(cpu, a->Q, a->Rd, a->imm8 * 0x0101010101010101);
+	set_both(cpu, a->Q, a->Rd, a->imm8 * 0x0101010101010101ull);
 }
 
 /* Each bit of the immediate makes a byte. */

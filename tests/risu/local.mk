@@ -17,6 +17,5 @@ tests/risu/guest: tests/risu/guest.c tests/risu/risu.h
 	$(AM_V_CCLD)$(AARCH64_CC) -static -O2 -Wall -Wextra -I$(top_srcdir) -o $@ $(srcdir)/tests/risu/guest.c
 endif
 
-.PHONY: risu
 risu: tests/risu/risu$(EXEEXT) $(check_DATA)
 	tests/risu/risu --count 5000 --verbose $(RISU_FLAGS)

@@ -31,6 +31,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -438,6 +439,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	opt.qemu_version = version_of(opt.qemu);
+	setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 }); /* of the other side, should it die */
 	for (unsigned enc = 0; enc < N_TALLIES; enc++) {
 		const char *name = name_of(enc);
 		const char *reason = risu_skip_reason(name);
