@@ -2,7 +2,7 @@
 devices_bench = tests/unit/devices_bench.h tests/unit/devices_bench.c
 devices_libs = libdevices.a libbackends.a libemu.a libprotocol.a $(FDT_LIBS) $(UV_LIBS) $(TEST_LIBS)
 
-devices_tests = test_device test_primecell test_flash test_fw_cfg
+devices_tests = test_device test_primecell test_flash test_fw_cfg test_devices_qemu
 check_PROGRAMS += $(devices_tests)
 TESTS += $(devices_tests)
 
@@ -21,3 +21,7 @@ test_flash_LDADD = $(devices_libs)
 test_fw_cfg_SOURCES = tests/unit/test_fw_cfg.c $(devices_bench)
 test_fw_cfg_CFLAGS = $(TEST_CFLAGS)
 test_fw_cfg_LDADD = $(devices_libs)
+
+test_devices_qemu_SOURCES = tests/unit/test_devices_qemu.c $(devices_bench)
+test_devices_qemu_CFLAGS = $(TEST_CFLAGS)
+test_devices_qemu_LDADD = $(devices_libs)
