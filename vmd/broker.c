@@ -80,6 +80,7 @@ static void free_parts(struct broker *b)
 	broker_machines_free(b);
 	broker_events_free(b->events);
 	broker_dirs_fini(&b->dirs);
+	broker_log_fini(&b->log);
 	free(b->socket_path);
 	free(b);
 }
@@ -101,22 +102,17 @@ struct broker *broker_new(uv_loop_t *loop, const struct broker_config *config, s
 	b->config = *config;
 	b->started = broker_now();
 	b->idle_since = uv_now(loop);
+	b->dirs = broker_dirs_none();
 	uv_timer_init(loop, &b->tidy);
 	b->tidy.data = b;
-	if (!broker_log_init(&b->log, config->log, err)) {
-		uv_close((uv_handle_t *)&b->tidy, NULL);
-		uv_run(loop, UV_RUN_NOWAIT);
-		free(b);
-		return NULL;
-	}
 	b->events = broker_events_new(on_event, b);
 	if (!b->events) {
 		vmd_error_set(err, VMD_ERR_NO_MEMORY, 0, "out of memory");
 		goto fail;
 	}
-	if (!broker_dirs_init(&b->dirs, config, err))
+	/* The log after the directories: it may be in one of them. */
+	if (!broker_dirs_init(&b->dirs, config, err) || !broker_log_init(&b->log, config->log, err))
 		goto fail;
-	b->socket_path = NULL;
 	if (config->socket ? !(b->socket_path = strdup(config->socket)) :
 			     asprintf(&b->socket_path, "%s/vmd.sock", b->dirs.runtime) < 0) {
 		b->socket_path = NULL;
@@ -177,7 +173,6 @@ void broker_free(struct broker *b)
 	while (b->jobs || !b->tidy_closed)
 		uv_run(b->loop, UV_RUN_ONCE);
 	uv_run(b->loop, UV_RUN_NOWAIT);
-	broker_log_fini(&b->log);
 	free_parts(b);
 }
 

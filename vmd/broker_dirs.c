@@ -23,6 +23,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+struct broker_dirs broker_dirs_none(void)
+{
+	return (struct broker_dirs){ .runtime_fd = -1, .machines_fd = -1, .state_fd = -1, .log_fd = -1, .lock_fd = -1,
+				     .group = (gid_t)-1, .store.dir = -1 };
+}
+
 /* Makes a path and what is missing above it. */
 static bool make_path(const char *path, mode_t mode, struct vmd_error *err)
 {
@@ -148,8 +154,7 @@ static bool find_group(const struct broker_config *config, struct broker_dirs *d
 bool broker_dirs_init(struct broker_dirs *dirs, const struct broker_config *config, struct vmd_error *err)
 {
 	char *store_path = NULL;
-	*dirs = (struct broker_dirs){ .runtime_fd = -1, .machines_fd = -1, .state_fd = -1, .log_fd = -1, .lock_fd = -1 };
-	dirs->store.dir = -1;
+	*dirs = broker_dirs_none();
 	if (!find_group(config, dirs, err))
 		return false;
 	dirs->runtime = strdup(config->runtime_dir);
@@ -185,8 +190,7 @@ void broker_dirs_fini(struct broker_dirs *dirs)
 	free(dirs->state);
 	free(dirs->log);
 	store_fini(&dirs->store);
-	*dirs = (struct broker_dirs){ .runtime_fd = -1, .machines_fd = -1, .state_fd = -1, .log_fd = -1, .lock_fd = -1,
-				      .group = (gid_t)-1 };
+	*dirs = broker_dirs_none();
 }
 
 int broker_listen(const struct broker_dirs *dirs, const char *path, bool for_group, int backlog, struct vmd_error *err)

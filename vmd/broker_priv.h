@@ -42,6 +42,7 @@ struct broker_dirs {
 	struct store store;            /* $STATE/machines */
 };
 
+struct broker_dirs broker_dirs_none(void); /* nothing open */
 bool broker_dirs_init(struct broker_dirs *dirs, const struct broker_config *config, struct vmd_error *err);
 void broker_dirs_fini(struct broker_dirs *dirs);
 /* Gives an open file or directory to the group, when there is one. */
