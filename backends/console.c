@@ -459,6 +459,20 @@ static void turn_away(int fd)
 	close(fd);
 }
 
+/* Makes room at the expense of the oldest that has not said HELLO; false: all have. */
+static bool drop_silent(struct chardev_console *con)
+{
+	struct client *c = con->clients;
+
+	while (c && c->welcomed)
+		c = c->next;
+	if (!c)
+		return false;
+	leave(c);
+	reap(con);
+	return true;
+}
+
 static void add_client(struct chardev_console *con, int fd)
 {
 	struct ucred cred;
@@ -498,7 +512,7 @@ static void listener_ready(struct chardev_fd *io, int events)
 		uv_timer_start(&con->retry, on_retry, ACCEPT_RETRY_MS, 0);
 		return;
 	}
-	if (con->n_clients >= MAX_CLIENTS)
+	if (con->n_clients >= MAX_CLIENTS && !drop_silent(con))
 		turn_away(fd);
 	else
 		add_client(con, fd);

@@ -128,6 +128,11 @@ static void chardev_connected(void *opaque, struct backends_chardev *chr)
 		machine_cont(m, NULL);
 }
 
+static void chardev_trouble(void *opaque, struct backends_chardev *chr, const struct vmd_error *err)
+{
+	fprintf(stderr, "%s%s%s\n", err->message, err->hint[0] ? "; " : "", err->hint);
+}
+
 /* ---- Making it ---- */
 
 /* A chardev option in the text form that backends take. */
@@ -173,7 +178,9 @@ static const struct machine_launch_chardev *find_launch(const struct machine *m,
 
 static bool make_chardev(struct machine *m, const struct proto_chardev_definition *def, struct vmd_error *err)
 {
-	struct backends_chardev_host host = { .exit = chardev_exit, .connected = chardev_connected, .opaque = m };
+	struct backends_chardev_host host = {
+		.exit = chardev_exit, .connected = chardev_connected, .trouble = chardev_trouble, .opaque = m,
+	};
 	static const int none[2] = { -1, -1 };
 	const struct machine_launch_chardev *launch = find_launch(m, def->id);
 	if (m->n_chardevs == MACHINE_MAX_CHARDEVS)

@@ -1007,6 +1007,17 @@ START_TEST(console_rude)
 	for (int i = 0; i < 33; i++)
 		close(many[i].fd);
 	run_ms(5);
+	/* Those that say nothing keep nobody out. */
+	for (int i = 0; i < 32; i++) {
+		console_connect(&many[i]);
+		run_ms(1);
+	}
+	ck_assert(!console_hello(&a, true, false, 0).refused);
+	ck_assert(closed_by_hub(&many[0]));
+	close(a.fd);
+	for (int i = 0; i < 32; i++)
+		close(many[i].fd);
+	run_ms(5);
 	ck_assert(console_hello(&a, true, false, 0).writer);
 	close(a.fd);
 }
