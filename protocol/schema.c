@@ -627,7 +627,11 @@ static json_t *value_json(const struct proto_field *f, const void *p)
 	case PROTO_BOOL: return json_boolean(*(const bool *)p);
 	case PROTO_INT: return json_integer(*(const int64_t *)p);
 	case PROTO_UINT:
-	case PROTO_SIZE: return json_integer((json_int_t)*(const uint64_t *)p);
+	case PROTO_SIZE: {
+		/* JSON's integers end at 2^63 - 1 for most programs, ours too. */
+		uint64_t value = *(const uint64_t *)p;
+		return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+	}
 	case PROTO_NUMBER: {
 		double value = *(const double *)p;
 		/* A whole number is written without a fraction. */

@@ -35,7 +35,8 @@ static int run_attach(struct vmctl *ctx)
 	how.machine = ctx->args[0];
 	if (ctx->n_args > 1)
 		how.chardev = ctx->args[1];
-	return vmctl_attach(ctx, &how, NULL, &err) == VMCTL_ATTACH_FAILED ? vmctl_fail(ctx, &err) : VMCTL_OK;
+	enum vmctl_attach_end end = vmctl_attach(ctx, &how, NULL, &err);
+	return end == VMCTL_ATTACH_FAILED ? vmctl_fail(ctx, &err) : end == VMCTL_ATTACH_SIGNAL ? VMCTL_SIGNALLED : VMCTL_OK;
 }
 
 const struct vmctl_command vmctl_cmd_attach_serial = {

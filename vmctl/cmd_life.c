@@ -40,7 +40,7 @@ static int run_start(struct vmctl *ctx)
 		.machine = ctx->args[0], .chardev = "serial0", .escape = 0x1d, .replay = UINT32_MAX, .resume = !paused,
 	};
 	enum vmctl_attach_end end = vmctl_attach(ctx, &how, &status, &err);
-	return end == VMCTL_ATTACH_FAILED ? vmctl_fail(ctx, &err) : VMCTL_OK;
+	return end == VMCTL_ATTACH_FAILED ? vmctl_fail(ctx, &err) : end == VMCTL_ATTACH_SIGNAL ? VMCTL_SIGNALLED : VMCTL_OK;
 }
 
 const struct vmctl_command vmctl_cmd_start = {

@@ -6,7 +6,6 @@
  */
 #include "vmctl/cmd_priv.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +71,7 @@ static int attach_and_wait(struct vmctl *ctx, struct vmctl_attach *how)
 	case VMCTL_ATTACH_SIGNAL:
 		clean_up(ctx, how->machine);
 		proto_machine_status_fini(&status);
-		return 128 + SIGTERM;
+		return VMCTL_SIGNALLED;
 	case VMCTL_ATTACH_FAILED:
 		ret = vmctl_fail(ctx, &err);
 		clean_up(ctx, how->machine);

@@ -26,6 +26,7 @@ enum {
 	VMCTL_DENIED = 6,
 	VMCTL_TIMEOUT = 7,
 	VMCTL_REFUSED = 8,
+	VMCTL_SIGNALLED = 130, /* a signal ended an attached command */
 };
 
 struct vmctl;

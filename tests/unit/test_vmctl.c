@@ -430,7 +430,7 @@ START_TEST(terminal)
 	if (terminals[_i].signal == SIGSEGV)
 		ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
 	else
-		ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+		ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == (terminals[_i].signal ? 130 : 0));
 	close(master);
 	close(slave);
 }
