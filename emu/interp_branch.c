@@ -75,11 +75,20 @@ static inline void set_btype(struct emu_cpu *cpu, uint8_t btype)
 	cpu->code->cur_tag = 0;
 }
 
+/* BranchAddr(): drops the target's tag where tags are ignored, which only an
+ * address that has one can show. */
+static inline uint64_t branch_address(const struct emu_cpu *cpu, uint64_t target)
+{
+	if ((int64_t)(target << 8) >> 8 != (int64_t)target)
+		return emu_branch_address(cpu, target);
+	return target;
+}
+
 /* BR and its kin: BTYPE is 01 where the target may be a BTI c (a branch by X16
  * or X17, or from a page that is not guarded), else 11. */
 static inline void jump(struct emu_cpu *cpu, uint64_t target, unsigned n)
 {
-	cpu->next_pc = target;
+	cpu->next_pc = branch_address(cpu, target);
 	if (cpu->code->has_bti)
 		set_btype(cpu, cpu->code->guarded && n != 16 && n != 17 ? 3 : 1);
 }
@@ -87,7 +96,7 @@ static inline void jump(struct emu_cpu *cpu, uint64_t target, unsigned n)
 static inline void call(struct emu_cpu *cpu, uint64_t target)
 {
 	cpu->x[30] = cpu->pc + 4;
-	cpu->next_pc = target;
+	cpu->next_pc = branch_address(cpu, target);
 	if (cpu->code->has_bti)
 		set_btype(cpu, 2);
 }
@@ -130,12 +139,12 @@ INTERP(BLRA)
 
 INTERP(RET)
 {
-	cpu->next_pc = interp_x(cpu, a->Rn);
+	cpu->next_pc = branch_address(cpu, interp_x(cpu, a->Rn));
 }
 
 INTERP(RETA)
 {
-	cpu->next_pc = authenticate(cpu, cpu->x[30], cpu->x[31], a->M);
+	cpu->next_pc = branch_address(cpu, authenticate(cpu, cpu->x[30], cpu->x[31], a->M));
 }
 
 /* ---- Exceptions ---- */

@@ -281,3 +281,8 @@ void emu_dsb(struct emu_cpu *cpu)
 void emu_isb(struct emu_cpu *cpu)
 {
 }
+
+uint64_t emu_branch_address(const struct emu_cpu *cpu, uint64_t target)
+{
+	return (uint64_t)((int64_t)(target << 8) >> 8);
+}

@@ -122,6 +122,12 @@ void emu_hlt(struct emu_cpu *cpu, unsigned imm16)
 	emu_raise_undefined(cpu);
 }
 
+/* Tags of addresses are ignored. */
+uint64_t emu_branch_address(const struct emu_cpu *cpu, uint64_t target)
+{
+	return (uint64_t)((int64_t)(target << 8) >> 8);
+}
+
 /* Restores PSTATE.BTYPE only, from SPSR_EL1's place in X0. */
 void emu_eret(struct emu_cpu *cpu, uint64_t target)
 {

@@ -157,6 +157,18 @@ START_TEST(fetch_outside_ram)
 }
 END_TEST
 
+START_TEST(tagged_target)
+{
+	/* br x0: the tag does not get into the PC */
+	const uint32_t brk = BRK;
+
+	bare_put(b, CODE + 0x40, &brk, 1);
+	b->cpu.x[0] = 0x5500000000000000 | (CODE + 0x40);
+	RUN(0xd61f0000);
+	ck_assert_uint_eq(b->elr, CODE + 0x40);
+}
+END_TEST
+
 START_TEST(attention_at_branch)
 {
 	b->wanted = EMU_ATT_IRQ;
@@ -642,6 +654,7 @@ int main(void)
 	tcase_add_test(tc, fp_trap);
 	tcase_add_test(tc, fetch_faults);
 	tcase_add_test(tc, fetch_outside_ram);
+	tcase_add_test(tc, tagged_target);
 	tcase_add_test(tc, attention_at_branch);
 	tcase_add_test(tc, attention_at_isb);
 	tcase_add_test(tc, attention_before_start);
