@@ -4,7 +4,10 @@
  *
  * Sending takes no time while the chardev takes bytes; what it does not take
  * waits in the transmit FIFO, which the guest sees fill up. The end of a burst
- * of input counts as the receive timeout. The modem inputs are those of a cable
+ * of input counts as the receive timeout. Input waits outside until the guest
+ * listens: its receive interrupt has been on for a moment, or it polls UARTFR.
+ * Drivers empty the FIFO when they open the port, and what was typed (or piped
+ * in) before would be lost. The modem inputs are those of a cable
  * whose other end is always ready. No DMA controller is attached, so DMACR only
  * holds its value. A disabled UART still sends and receives, with a note: much
  * small software never enables it.
@@ -19,13 +22,15 @@
 #include <string.h>
 
 #define FIFO_DEPTH 16
+#define POLLS_TO_LISTEN 8 /* sending a character reads UARTFR once or twice; who reads on waits for one */
+#define SETTLE_NS UINT64_C(10000000) /* for the driver to be done with opening the port */
 
 enum {
 	DR_FE = 1u << 8, DR_PE = 1u << 9, DR_BE = 1u << 10, DR_OE = 1u << 11,
 	FR_CTS = 1u << 0, FR_DSR = 1u << 1, FR_DCD = 1u << 2, FR_BUSY = 1u << 3, FR_RXFE = 1u << 4,
 	FR_TXFF = 1u << 5, FR_RXFF = 1u << 6, FR_TXFE = 1u << 7, FR_RI = 1u << 8,
 	LCR_BRK = 1u << 0, LCR_FEN = 1u << 4,
-	CR_UARTEN = 1u << 0, CR_LBE = 1u << 7, CR_TXE = 1u << 8, CR_DTR = 1u << 10, CR_RTS = 1u << 11,
+	CR_UARTEN = 1u << 0, CR_LBE = 1u << 7, CR_TXE = 1u << 8, CR_RXE = 1u << 9, CR_DTR = 1u << 10, CR_RTS = 1u << 11,
 	CR_OUT1 = 1u << 12, CR_OUT2 = 1u << 13,
 	INT_RI = 1u << 0, INT_CTS = 1u << 1, INT_DCD = 1u << 2, INT_DSR = 1u << 3, INT_RX = 1u << 4,
 	INT_TX = 1u << 5, INT_RT = 1u << 6, INT_FE = 1u << 7, INT_PE = 1u << 8, INT_BE = 1u << 9, INT_OE = 1u << 10,
@@ -41,6 +46,10 @@ struct pl011 {
 	bool overrun;                      /* the next character in carries DR_OE */
 	bool breaking;                     /* LCR_H.BRK as last seen */
 	bool fifos;                        /* LCR_H.FEN as last seen */
+	bool listening;                    /* the guest wants input */
+	struct emu_timer *settle;          /* from opening the port to listening */
+	bool noted;                        /* a disabled transmitter was complained of */
+	unsigned polls;                    /* reads of UARTFR since UARTDR was written */
 	unsigned rx_head, rx_count, tx_count;
 	uint16_t rx[FIFO_DEPTH];           /* with error flags; a ring */
 	uint8_t tx[FIFO_DEPTH];
@@ -69,6 +78,38 @@ static unsigned trigger(const struct pl011 *s, unsigned ifls_shift)
 }
 
 /* ---- Receiving ---- */
+
+static void listen(struct pl011 *s)
+{
+	if (s->listening)
+		return;
+	s->listening = true;
+	if (s->chr)
+		backends_chardev_accept_input(s->chr);
+}
+
+static bool interrupts_on_input(const struct pl011 *s)
+{
+	return (s->cr & (CR_UARTEN | CR_RXE)) == (CR_UARTEN | CR_RXE) && s->imsc & (INT_RX | INT_RT);
+}
+
+static void settled(void *opaque)
+{
+	struct pl011 *s = opaque;
+	pthread_mutex_lock(&s->dev.lock);
+	if (interrupts_on_input(s))
+		listen(s);
+	pthread_mutex_unlock(&s->dev.lock);
+}
+
+/* UARTCR or UARTIMSC has changed. */
+static void update_listening(struct pl011 *s)
+{
+	if (!interrupts_on_input(s))
+		s->listening = false;
+	else if (!s->listening)
+		emu_timer_arm(s->settle, emu_clock_now(s->dev.env->clock) + SETTLE_NS);
+}
 
 static void rx_push(struct pl011 *s, uint16_t c)
 {
@@ -113,7 +154,7 @@ static size_t can_receive(void *opaque)
 {
 	struct pl011 *s = opaque;
 	pthread_mutex_lock(&s->dev.lock);
-	size_t room = s->cr & CR_LBE ? 0 : depth(s) - s->rx_count;
+	size_t room = s->cr & CR_LBE || !s->listening ? 0 : depth(s) - s->rx_count;
 	pthread_mutex_unlock(&s->dev.lock);
 	return room;
 }
@@ -159,8 +200,11 @@ static void tx_drain(struct pl011 *s)
 static void write_dr(struct devices_device *dev, unsigned i, uint32_t raw)
 {
 	struct pl011 *s = pl011_of(dev);
-	if ((s->cr & (CR_UARTEN | CR_TXE)) != (CR_UARTEN | CR_TXE))
+	if ((s->cr & (CR_UARTEN | CR_TXE)) != (CR_UARTEN | CR_TXE) && !s->noted) {
+		s->noted = true;
 		devices_guest_error(dev, "data written while the transmitter is disabled");
+	}
+	s->polls = 0;
 	if (s->tx_count == depth(s)) {
 		devices_guest_error(dev, "data written to a full FIFO is lost");
 		return;
@@ -187,7 +231,9 @@ static void writable(void *opaque)
 
 static uint32_t read_fr(struct devices_device *dev, unsigned i, uint32_t stored)
 {
-	const struct pl011 *s = pl011_of(dev);
+	struct pl011 *s = pl011_of(dev);
+	if (++s->polls >= POLLS_TO_LISTEN)
+		listen(s);
 	return s->modem | (s->tx_count ? FR_BUSY : FR_TXFE) | (s->tx_count == depth(s) ? FR_TXFF : 0) |
 	       (s->rx_count ? 0 : FR_RXFE) | (s->rx_count == depth(s) ? FR_RXFF : 0);
 }
@@ -226,6 +272,7 @@ static void write_cr(struct devices_device *dev, unsigned i, uint32_t raw)
 {
 	struct pl011 *s = pl011_of(dev);
 	update_modem(s);
+	update_listening(s);
 	update_irq(s);
 	if (s->chr && !(s->cr & CR_LBE))
 		backends_chardev_accept_input(s->chr);
@@ -252,6 +299,7 @@ static void write_lcr(struct devices_device *dev, unsigned i, uint32_t raw)
 
 static void write_imsc(struct devices_device *dev, unsigned i, uint32_t raw)
 {
+	update_listening(pl011_of(dev));
 	update_irq(pl011_of(dev));
 }
 
@@ -297,7 +345,8 @@ static void reset(struct devices_device *dev)
 	pthread_mutex_lock(&dev->lock);
 	devices_reg_reset(dev, &regs);
 	s->rx_count = s->tx_count = 0;
-	s->overrun = s->breaking = s->fifos = false;
+	s->overrun = s->breaking = s->fifos = s->listening = s->noted = false;
+	s->polls = 0;
 	s->modem = FR_CTS | FR_DSR | FR_DCD;
 	update_irq(s);
 	pthread_mutex_unlock(&dev->lock);
@@ -314,9 +363,10 @@ static bool realize(struct devices_device *dev, struct vmd_error *err)
 		if (!chr)
 			return false;
 	}
-	reset(dev);
-	if (!devices_reg_map(dev, 0x1000, err))
+	s->settle = emu_timer_new(dev->env->clock, settled, s, err);
+	if (!s->settle)
 		return false;
+	reset(dev);
 	const struct backends_chardev_fe fe = {
 		.can_receive = can_receive,
 		.receive = receive,
@@ -324,16 +374,19 @@ static bool realize(struct devices_device *dev, struct vmd_error *err)
 		.writable = writable,
 		.opaque = s,
 	};
-	if (chr && !backends_chardev_attach_fe(chr, &fe, err))
-		return false;
-	s->chr = chr;
-	return true;
+	if (devices_reg_map(dev, 0x1000, err) && (!chr || backends_chardev_attach_fe(chr, &fe, err))) {
+		s->chr = chr;
+		return true;
+	}
+	emu_timer_free(s->settle);
+	return false;
 }
 
 static void unrealize(struct devices_device *dev)
 {
 	if (pl011_of(dev)->chr)
 		backends_chardev_detach_fe(pl011_of(dev)->chr);
+	emu_timer_free(pl011_of(dev)->settle);
 }
 
 static bool add_node(struct devices_device *dev, void *fdt, const struct devices_fdt *ctx, struct vmd_error *err)

@@ -44,13 +44,22 @@ static void setup_uart(void)
 	dev = bench_device(&bench, "pl011", (const char *const[]){ "chardev", "serial0", NULL });
 }
 
-/* As Linux opens it: 115200 8n1 with FIFOs, receive interrupts. */
+/* A guest that looks for input again and again. */
+static void poll_uart(void)
+{
+	for (unsigned i = 0; i < 8; i++)
+		rd(FR);
+}
+
+/* As Linux opens it: 115200 8n1 with FIFOs, receive interrupts. The bench's
+ * clock stands still, so polling stands in for the moment it takes to listen. */
 static void open_uart(void)
 {
 	wr(IBRD, 13);
 	wr(LCR_H, 0x70);
 	wr(CR, 0x301);
 	wr(IMSC, RXI | RTI);
+	poll_uart();
 }
 
 START_TEST(test_uart_reset)
@@ -118,6 +127,34 @@ START_TEST(test_uart_slow_side)
 }
 END_TEST
 
+/* What comes before the guest listens is not lost in the FIFO. */
+START_TEST(test_uart_waits_for_listener)
+{
+	ck_assert_uint_eq(bench_type(&bench, "early"), 0);
+	wr(CR, 0x301);
+	/* Sending is not listening, though it reads the flags, too. */
+	for (unsigned i = 0; i < 20; i++) {
+		rd(FR);
+		wr(DR, 'x');
+		rd(FR);
+	}
+	ck_assert_uint_eq(bench_type(&bench, "early"), 0);
+	unsigned accepts = bench.chardev.accepts;
+	poll_uart();
+	ck_assert_uint_gt(bench.chardev.accepts, accepts);
+	ck_assert_uint_eq(bench_type(&bench, "e"), 1);
+	/* The interrupt counts once the driver has had time to settle. */
+	emu_clock_resume(bench.env.clock);
+	wr(IMSC, 0);
+	ck_assert_uint_eq(bench_type(&bench, "e"), 0);
+	wr(IMSC, RXI | RTI);
+	ck_assert_uint_eq(bench_type(&bench, "e"), 0);
+	for (unsigned i = 0; i < 500 && bench_type(&bench, "e") == 0; i++)
+		usleep(10000);
+	ck_assert(!(rd(FR) & RXFE));
+}
+END_TEST
+
 START_TEST(test_uart_receive)
 {
 	open_uart();
@@ -166,6 +203,7 @@ START_TEST(test_uart_no_fifo)
 	wr(CR, 0x301);
 	wr(LCR_H, 0x60);
 	wr(IMSC, RXI | TXI);
+	poll_uart();
 	ck_assert_uint_eq(bench_type(&bench, "ab"), 1);
 	ck_assert_uint_eq(rd(FR), TXFE | RXFF | MODEM);
 	ck_assert_uint_eq(rd(MIS), RXI);
@@ -185,6 +223,7 @@ START_TEST(test_uart_break)
 {
 	open_uart();
 	wr(IMSC, BEI);
+	poll_uart();
 	bench.chardev.fe.event(bench.chardev.fe.opaque, BACKENDS_CHARDEV_OPENED);
 	ck_assert(!bench.lines[0]);
 	bench.chardev.fe.event(bench.chardev.fe.opaque, BACKENDS_CHARDEV_BREAK);
@@ -469,7 +508,8 @@ int main(void)
 {
 	Suite *suite = suite_create("primecell");
 	add_case(suite, "pl011", setup_uart,
-		 (const TTest *const[]){ test_uart_reset, test_uart_send, test_uart_slow_side, test_uart_receive,
+		 (const TTest *const[]){ test_uart_reset, test_uart_send, test_uart_slow_side, test_uart_waits_for_listener,
+							 test_uart_receive,
 					 test_uart_no_fifo, test_uart_break, test_uart_loopback, test_uart_alone, NULL });
 	add_case(suite, "pl031", setup_rtc, (const TTest *const[]){ test_rtc_counter, test_rtc_alarm, NULL });
 	add_case(suite, "pl061", setup_gpio,
