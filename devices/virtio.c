@@ -64,6 +64,14 @@ void virtio_kick(struct devices_virtio *vdev, unsigned queue)
 		devices_bh_schedule(vdev->bh);
 }
 
+void virtio_notify(struct devices_virtio *vdev, unsigned queue)
+{
+	if ((vdev->ops->inline_queues >> queue & 1) && virtio_is_live(vdev) && vdev->queues[queue].ready)
+		vdev->ops->queue(vdev, queue);
+	else
+		virtio_kick(vdev, queue);
+}
+
 static void run_queues(void *opaque)
 {
 	struct devices_virtio *vdev = opaque;

@@ -13,8 +13,8 @@
  * A port holds at most one request of each queue: the receive buffer that input
  * goes to next, and the transmit buffer that the chardev has not taken all of.
  *
- * Thread: the chardev's side and queues on the I/O thread, the rest on vCPU
- * threads, all under the transport's lock.
+ * Thread: the chardev's side and most queues on the I/O thread, registers and
+ * transmit queues on vCPU threads, all under the transport's lock.
  */
 #include "backends/chardev.h"
 #include "devices/virtio_priv.h"
@@ -30,6 +30,10 @@
 enum { F_MULTIPORT = 1, F_EMERG_WRITE = 2 };
 
 enum { Q_CONTROL_RX = 2, Q_CONTROL_TX = 3 };
+
+/* The ports' transmit queues. Linux's console puts out 16 bytes at a time and
+ * spins until they are taken; waking another thread for each would be slow. */
+#define TX_QUEUES (UINT64_C(0xaaaaaaaaaaaaaaaa) & ~(UINT64_C(1) << Q_CONTROL_TX))
 
 /* struct virtio_console_control.event, 5.3.6.2 */
 enum {
@@ -461,6 +465,7 @@ static bool serial_realize(struct devices_device *dev, struct vmd_error *err)
 		.get_config = get_config,
 		.set_config = set_config,
 		.queue = queue,
+		.inline_queues = TX_QUEUES,
 		.start = start,
 		.reset = reset_serial,
 	};

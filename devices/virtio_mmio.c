@@ -165,7 +165,7 @@ static void write_queue_notify(struct devices_device *dev, unsigned i, uint32_t 
 	struct devices_virtio *vdev = vdev_of(dev);
 
 	if (vdev && raw < vdev->n_queues)
-		virtio_kick(vdev, raw);
+		virtio_notify(vdev, raw);
 	else if (vdev)
 		devices_guest_error(dev, "notification of queue %u, which does not exist", raw);
 }

@@ -55,8 +55,11 @@ struct virtio_ops {
 	void (*get_config)(struct devices_virtio *vdev, uint8_t *ret_config);
 	/* The driver wrote `size` bytes. NULL: nothing can be written. */
 	void (*set_config)(struct devices_virtio *vdev, unsigned offset, unsigned size, uint32_t value);
-	/* There may be requests in a queue. On the I/O thread, while live. */
+	/* There may be requests in a queue. While live; on the I/O thread, but for
+	 * the queues (bits) that drivers spin on until a request is done: those may
+	 * run on the vCPU that notifies. */
 	void (*queue)(struct devices_virtio *vdev, unsigned queue);
+	uint64_t inline_queues;
 	/* DRIVER_OK has been set. May be NULL. */
 	void (*start)(struct devices_virtio *vdev);
 	/* Gives up every request and goes back to the state after power-on. */
@@ -106,10 +109,13 @@ void virtio_broken(struct devices_virtio *vdev, const char *fmt, ...) __attribut
 void virtio_interrupt(struct devices_virtio *vdev, unsigned queue);
 /* The configuration has changed. */
 void virtio_config_changed(struct devices_virtio *vdev);
-/* queue() is called soon. */
+/* queue() is called soon, on the I/O thread. */
 void virtio_kick(struct devices_virtio *vdev, unsigned queue);
 
 /* ---- For transports ---- */
+
+/* The driver notifies of a queue. */
+void virtio_notify(struct devices_virtio *vdev, unsigned queue);
 
 void virtio_set_status(struct devices_virtio *vdev, uint8_t status);
 /* One word of 32 bits. */
