@@ -2,7 +2,8 @@
 /*
  * fw_cfg: how firmware is told about the machine ("QEMU Firmware Configuration
  * (fw_cfg) Device" specification). Class "fw_cfg_mem". Items are added before
- * the machine runs; data is copied.
+ * the machine runs; data is copied. Adding what is there already replaces it, as
+ * after a reset.
  */
 #ifndef DEVICES_FW_CFG_H
 #define DEVICES_FW_CFG_H

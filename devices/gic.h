@@ -25,7 +25,9 @@ struct emu_irq devices_gic_spi(struct devices_device *gic, unsigned n);
 struct emu_irq devices_gic_ppi(struct devices_device *gic, unsigned cpu, unsigned intid);
 
 /* GICv3: the system-register interface to hand to emu_system_new. May be asked
- * for before realize. */
+ * for before realize. It knows registers of all exception levels (ICC_SRE_EL2,
+ * ICC_CTLR_EL3, ...); whether this vCPU has the level and may use the register
+ * is the vCPU's to check first. */
 struct emu_gic_cpuif devices_gicv3_cpuif(struct devices_device *gic);
 
 #endif
