@@ -15,3 +15,6 @@ TESTS += tests/unit/test_vmctl
 tests_unit_test_vmctl_SOURCES = tests/unit/test_vmctl.c
 tests_unit_test_vmctl_CFLAGS = $(TEST_CFLAGS) $(JANSSON_CFLAGS) -DVMCTL=\"$(abs_top_builddir)/vmctl/vmctl\"
 tests_unit_test_vmctl_LDADD = libprotocol.a $(JANSSON_LIBS) $(TEST_LIBS) -lm -lutil
+
+TESTS += tests/unit/gen_schema.sh
+EXTRA_DIST += tests/unit/gen_schema.sh
