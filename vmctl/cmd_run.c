@@ -56,6 +56,13 @@ static int end_status(const struct vmctl *ctx, const struct proto_machine_status
 	}
 }
 
+/* Says what went wrong. A crash is the run's end, not a wrong state to be in. */
+static int fail(const struct vmctl *ctx, const struct vmd_error *err)
+{
+	int status = vmctl_fail(ctx, err);
+	return status == VMCTL_WRONG_STATE ? VMCTL_FAILED : status;
+}
+
 static int attach_and_wait(struct vmctl *ctx, struct vmctl_attach *how)
 {
 	struct vmd_error err = { 0 };
@@ -73,7 +80,7 @@ static int attach_and_wait(struct vmctl *ctx, struct vmctl_attach *how)
 		proto_machine_status_fini(&status);
 		return VMCTL_SIGNALLED;
 	case VMCTL_ATTACH_FAILED:
-		ret = vmctl_fail(ctx, &err);
+		ret = fail(ctx, &err);
 		clean_up(ctx, how->machine);
 		proto_machine_status_fini(&status);
 		return ret;
@@ -86,7 +93,7 @@ static int attach_and_wait(struct vmctl *ctx, struct vmctl_attach *how)
 		ctx->client = NULL;
 		wait = json_pack("{s:s, s:s, s:i}", "name", how->machine, "state", "stopped", "timeout", 10);
 		if (!vmctl_call_struct(ctx, "machine.wait", wait, VMCTL_SOON, &proto_type_machine_status, &status, &err))
-			return vmctl_fail(ctx, &err);
+			return fail(ctx, &err);
 	}
 	ret = end_status(ctx, &status);
 	proto_machine_status_fini(&status);
