@@ -20,3 +20,4 @@ include tests/unit/vmd.mk
 endif
 
 include tests/risu/local.mk
+include tests/e2e/local.mk

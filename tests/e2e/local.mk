@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Whole programs together, with guests that run.
+TESTS += tests/e2e/daemon.sh
+EXTRA_DIST += tests/e2e/daemon.sh tests/e2e/guest.S
+CLEANFILES += tests/e2e/guest
+
+if HAVE_AARCH64_CC
+check_DATA += tests/e2e/guest
+tests/e2e/guest: $(top_srcdir)/tests/e2e/guest.S
+	$(AM_V_CCLD)$(MKDIR_P) tests/e2e && \
+		$(AARCH64_CC) -nostdlib -static -Wl,-Ttext=0x40080000,--build-id=none -o $@ $(top_srcdir)/tests/e2e/guest.S
+endif
