@@ -5,7 +5,7 @@
 check_PROGRAMS += tests/risu/risu
 tests_risu_risu_SOURCES = tests/risu/risu.c tests/risu/generate.c tests/risu/machine.c tests/risu/tables.c \
 	tests/risu/risu.h tests/risu/risu_host.h
-tests_risu_risu_LDADD = libemu.a
+tests_risu_risu_LDADD = libemu.a libprotocol.a
 
 TESTS += tests/risu/short.sh
 EXTRA_DIST += tests/risu/short.sh tests/risu/guest.c
