@@ -55,13 +55,12 @@ static void check_alignment(struct emu_cpu *cpu, const struct access *a)
 	uint64_t sctlr = cpu->sys[EMU_SR_SCTLR_EL1];
 	bool wrong = false;
 
-	if (a->acc & EMU_ACC_ALIGNED)
-		wrong = a->va & (a->size - 1);
 	if ((sctlr & 2) && (a->va & (a->esize - 1)))
 		wrong = true;
-	if ((a->acc & (EMU_ACC_ORDERED | EMU_ACC_ATOMIC)) && (a->va & (a->size - 1))) {
+	if ((a->acc & (EMU_ACC_ALIGNED | EMU_ACC_ORDERED | EMU_ACC_ATOMIC)) && (a->va & (a->size - 1))) {
+		bool ordered_only = !(a->acc & (EMU_ACC_ALIGNED | EMU_ACC_ATOMIC));
 		bool lax = emu_has(cpu, EMU_FEAT_LSE2) &&
-			   (within_16(a->va, a->size) || (!(a->acc & EMU_ACC_ATOMIC) && (sctlr >> 6 & 1)));
+			   (within_16(a->va, a->size) || (ordered_only && (sctlr >> 6 & 1))); /* nAA */
 		wrong |= !lax;
 	}
 	if (wrong)
@@ -261,12 +260,8 @@ static void *datum_ptr(struct emu_cpu *cpu, const struct access *a, unsigned nee
 void *emu_atomic_ptr_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc, uint64_t *ret_pa)
 {
 	unsigned kind = acc & EMU_ACC_ATOMIC ? EMU_READ | EMU_WRITE : EMU_WRITE;
-	/* Whatever is neither aligned nor within 16 bytes has faulted by then, so one page holds it. */
-	if (!(acc & EMU_ACC_ALIGNED))
-		acc |= EMU_ACC_ORDERED;
-	struct access a = access_make(cpu, va, size, size, acc, kind);
-	if ((va & (size - 1)) && !within_16(va, size))
-		alignment_fault(cpu, &a);
+	/* Whatever is neither aligned nor within 16 bytes faults, so one page holds it. */
+	struct access a = access_make(cpu, va, size, size, acc | EMU_ACC_ALIGNED, kind);
 	return datum_ptr(cpu, &a, EMU_PHYS_ATOMIC, ret_pa);
 }
 

@@ -26,7 +26,7 @@
 enum emu_acc {
 	EMU_ACC_NORMAL = 0,
 	EMU_ACC_UNPRIV = 1 << 0,  /* LDTR, STTR: as EL0 unless UAO */
-	EMU_ACC_ALIGNED = 1 << 1, /* must be aligned to its size, else an Alignment fault (exclusives) */
+	EMU_ACC_ALIGNED = 1 << 1, /* exclusives: aligned to the size, or with FEAT_LSE2 within 16 bytes, else a fault */
 	EMU_ACC_ORDERED = 1 << 2, /* acquire/release: alignment as FEAT_LSE2 has it (within 16 bytes, unless SCTLR.nAA) */
 	EMU_ACC_ATOMIC = 1 << 3,  /* a read-modify-write: faults report WnR as the Arm ARM says for atomics */
 };
@@ -165,8 +165,8 @@ EMU_GUEST_ACCESS void emu_st128(struct emu_cpu *cpu, uint64_t va, unsigned esize
 
 /* For atomics and exclusives: the host address of a datum of `size` (1 to 16)
  * bytes in RAM that may be read and written, after all checks. It is aligned to
- * its size; but without EMU_ACC_ALIGNED, on a model with FEAT_LSE2, it may be
- * anywhere within an aligned 16 bytes. Memory that cannot be used so (device,
+ * its size; but on a model with FEAT_LSE2 it may be anywhere within an aligned
+ * 16 bytes, which an x86 locked instruction is content with. Memory that cannot be used so (device,
  * flash) raises the abort for an unsupported atomic (DFSC 0x35). *ret_pa, if
  * not NULL, is its physical address. */
 EMU_GUEST_ACCESS void *emu_atomic_ptr(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc, uint64_t *ret_pa)

@@ -50,7 +50,7 @@ struct emu_code {
 	uint64_t cur_tag;
 	struct code_page *cur_page;
 	bool guarded; /* the executing instruction's page has the GP bit (BTI) */
-	bool resync;  /* the instruction was an ISB: the next one follows, but looks the page up again */
+	bool resync;  /* the instruction was an ISB or like one: the next one follows, but looks the page up again */
 	bool has_bti, has_pauth;
 
 	unsigned n_pages;

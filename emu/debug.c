@@ -241,13 +241,11 @@ void emu_debug_run_one(struct emu_cpu *cpu)
 			return;
 		}
 	}
+	vcpu->stepped = step; /* until an exception is taken instead */
+	vcpu->stepped_exclusive = is_load_exclusive(insn);
 	emu_interp_step(cpu);
-	if (step) {
-		/* An exception or its return has set PSTATE.SS by its own rules, to 0 as well. */
-		cpu->pstate.ss = 0;
-		vcpu->stepped = true;
-		vcpu->stepped_exclusive = is_load_exclusive(insn);
-	}
+	if (step)
+		cpu->pstate.ss = 0; /* as an exception or its return from here has set it, too */
 }
 
 /* ---- Registers ---- */

@@ -65,6 +65,7 @@ void emu_take_exception(struct emu_cpu *cpu, unsigned vector, uint64_t return_pc
 
 	emu_pmu_sync(cpu);
 	emu_pmu_count(cpu, EMU_PMU_EXC_TAKEN);
+	cpu->vcpu->stepped = false;
 	cpu->sys[EMU_SR_SPSR_EL1] = emu_pstate_to_spsr(cpu);
 	cpu->sys[EMU_SR_ELR_EL1] = return_pc;
 	emu_set_sp(cpu, 1, 1);
@@ -88,6 +89,14 @@ void emu_take_sync(struct emu_cpu *cpu, unsigned ec, uint32_t iss, uint64_t retu
 _Noreturn void emu_raise(struct emu_cpu *cpu, unsigned ec, uint32_t iss, unsigned flags)
 {
 	emu_take_sync(cpu, ec, iss, cpu->pc + (flags & EMU_RETURN_NEXT ? 4 : 0));
+	longjmp(cpu->unwind, 1);
+}
+
+_Noreturn void emu_end_insn(struct emu_cpu *cpu)
+{
+	cpu->pc = cpu->next_pc = cpu->pc + 4;
+	cpu->pstate.btype = 0;
+	cpu->retired++;
 	longjmp(cpu->unwind, 1);
 }
 

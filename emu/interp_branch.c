@@ -69,10 +69,21 @@ INTERP(TBNZ)
 
 /* ---- To a register ---- */
 
+/* After a branch that changes more than the PC: the straight run ends, even
+ * where it goes on to the very next instruction. */
+static inline void end_run(struct emu_cpu *cpu)
+{
+	cpu->code->cur_tag = 0;
+	if (cpu->next_pc == cpu->pc + 4) {
+		cpu->code->resync = true;
+		cpu->next_pc = ~0ull;
+	}
+}
+
 static inline void set_btype(struct emu_cpu *cpu, uint8_t btype)
 {
 	cpu->pstate.btype = INTERP_BTYPE_NEW | btype;
-	cpu->code->cur_tag = 0;
+	end_run(cpu);
 }
 
 /* BranchAddr(): drops the target's tag where tags are ignored, which only an
@@ -180,7 +191,7 @@ static void exception_return(struct emu_cpu *cpu, uint64_t target)
 	emu_eret(cpu, target);
 	if (cpu->pstate.btype)
 		cpu->pstate.btype |= INTERP_BTYPE_NEW;
-	cpu->code->cur_tag = 0;
+	end_run(cpu);
 }
 
 INTERP(ERET)

@@ -58,7 +58,7 @@ static int64_t psci_cpu_off(struct emu_cpu *cpu, const struct psci_args *args)
 	atomic_store(&cpu->vcpu->power, EMU_POWER_OFF);
 	atomic_fetch_or(&cpu->attention, EMU_ATT_POWER);
 	pthread_mutex_unlock(&sys->lock);
-	return PSCI_SUCCESS; /* to nobody: the next thing this vCPU executes is where CPU_ON says */
+	emu_end_insn(cpu); /* the next thing this vCPU executes is where CPU_ON says */
 }
 
 static int64_t psci_cpu_on(struct emu_cpu *cpu, const struct psci_args *args)
@@ -116,13 +116,11 @@ static int64_t psci_migrate_info_type(struct emu_cpu *cpu, const struct psci_arg
 static int64_t psci_system_off(struct emu_cpu *cpu, const struct psci_args *args)
 {
 	emu_system_halt(cpu, EMU_EVENT_SHUTDOWN, 0);
-	return PSCI_SUCCESS;
 }
 
 static int64_t psci_system_reset(struct emu_cpu *cpu, const struct psci_args *args)
 {
 	emu_system_halt(cpu, EMU_EVENT_RESET, 0);
-	return PSCI_SUCCESS;
 }
 
 /* Reset types: 0 is SYSTEM_WARM_RESET; bit 31 marks the vendor's own, of which there are none. */
@@ -131,7 +129,6 @@ static int64_t psci_system_reset2(struct emu_cpu *cpu, const struct psci_args *a
 	if ((uint32_t)args->x1 != 0)
 		return PSCI_INVALID_PARAMETERS;
 	emu_system_halt(cpu, EMU_EVENT_RESET, 0);
-	return PSCI_SUCCESS;
 }
 
 static int64_t smccc_version(struct emu_cpu *cpu, const struct psci_args *args)
@@ -196,5 +193,5 @@ void emu_psci_call(struct emu_cpu *cpu)
 		rc = call->call(cpu, &args);
 	else
 		emu_guest_error(cpu, "unknown firmware call 0x%x", id);
-	cpu->x[0] = id & IS_64 ? (uint64_t)rc : (uint32_t)rc;
+	cpu->x[0] = (uint64_t)rc; /* of a 32-bit call W0 counts; its sign in the upper half does no harm */
 }

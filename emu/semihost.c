@@ -431,7 +431,6 @@ static uint64_t sys_exit(struct call *c)
 {
 	uint64_t reason = word(c, 0), subcode = word(c, 1);
 	emu_system_halt(c->cpu, EMU_EVENT_EXIT, reason == ADP_STOPPED_APPLICATION_EXIT ? subcode : 1);
-	return 0;
 }
 
 static uint64_t sys_elapsed(struct call *c)

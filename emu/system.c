@@ -278,7 +278,7 @@ void emu_system_reset(struct emu_system *sys)
 	pthread_mutex_unlock(&sys->lock);
 }
 
-void emu_system_halt(struct emu_cpu *cpu, enum emu_event event, uint64_t value)
+_Noreturn void emu_system_halt(struct emu_cpu *cpu, enum emu_event event, uint64_t value)
 {
 	struct emu_system *sys = cpu->system;
 
@@ -290,6 +290,7 @@ void emu_system_halt(struct emu_cpu *cpu, enum emu_event event, uint64_t value)
 	pthread_mutex_unlock(&sys->lock);
 	if (first && sys->event)
 		sys->event(sys->opaque, cpu->index, event, value);
+	emu_end_insn(cpu);
 }
 
 /* ---- Looking in ---- */

@@ -247,7 +247,7 @@ static bool monitor_lost(struct emu_cpu *cpu)
 		emu_host_ld128(host, now);
 		break;
 	}
-	return now[0] != cpu->excl_val[0] || now[1] != cpu->excl_val[1];
+	return now[0] != cpu->excl_val[0] || (cpu->excl_size == 16 && now[1] != cpu->excl_val[1]);
 }
 
 /*

@@ -98,7 +98,7 @@ struct emu_vcpu {
 	bool step_active;           /* software step: MDSCR_EL1.SS, and debug exceptions are enabled here */
 	bool breakpoints_active;    /* some breakpoint is enabled here */
 	bool special;               /* EMU_ATT_STEP is set */
-	bool stepped;               /* an instruction has been stepped since the last Software Step exception */
+	bool stepped;               /* an instruction has been stepped, and no exception taken since */
 	bool stepped_exclusive;     /* it was a load-exclusive */
 };
 
@@ -155,8 +155,10 @@ void emu_broadcast_tlbi(struct emu_cpu *cpu, const struct emu_tlbi *req);
 void emu_broadcast_code_drop(struct emu_cpu *cpu, uint64_t page_pa, bool all);
 /* Interrupts may have been unmasked. */
 void emu_check_lines(struct emu_cpu *cpu);
+/* Ends the executing instruction here: what attention asks for comes before the next one. */
+_Noreturn void emu_end_insn(struct emu_cpu *cpu);
 /* Stops the whole system after an event that the machine has to act on. */
-void emu_system_halt(struct emu_cpu *cpu, enum emu_event event, uint64_t value);
+_Noreturn void emu_system_halt(struct emu_cpu *cpu, enum emu_event event, uint64_t value);
 void emu_guest_error(struct emu_cpu *cpu, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- emu/exception.c ---- */

@@ -117,6 +117,7 @@ __attribute__((weak)) void exception(struct frame *f)
 			f->elr = f->x[30];
 		else if (ec != 0x15)
 			f->elr += 4;
+		f->spsr &= ~(1ull << 20); /* an illegal state ends here */
 		return;
 	}
 	print("unexpected exception: vector %x esr %x far %x elr %x spsr %x\n", f->vector * 0x80, f->esr, f->far,

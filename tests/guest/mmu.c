@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The MMU: faults of every kind and level, permissions, attributes, TLBI, AT. */
+/*
+ * The MMU: faults of every kind and level, permissions, attributes, TLBI, AT.
+ * QEMU 10 prints the same, but that it lets pass misaligned accesses to Device
+ * memory, a misaligned SP, and maintenance of caches at unmapped addresses.
+ */
 #include "guest.h"
 
 /* Identity map in TTBR0 of 4 KiB granules, 39 bits: level 1 blocks for devices and RAM; tests use 0x1_0000_0000 up. */
