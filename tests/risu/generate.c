@@ -154,6 +154,9 @@ static uint32_t constrain(struct risu_rng *r, uint32_t insn)
 	/* Hints: not those that use the keys, or strip what the keys' place depends on. */
 	if ((insn & 0xFFFFFD1F) == 0xD503211F || insn == 0xD50320FF)
 		return 0xD503201F;
+	/* WFE, WFI: nothing would come. */
+	if (insn == 0xD503205F || insn == 0xD503207F)
+		return 0xD503201F;
 	/* LDAPUR, STLUR: aligned. */
 	if ((insn & 0x3F200C00) == 0x19000000)
 		return insn & ~0x0000F000u;

@@ -175,8 +175,3 @@ void risu_machine_run(struct risu_machine *m, const struct risu_case *c, struct 
 	memcpy(ret_result->mem, m->block + (RISU_MEM - RISU_CODE), RISU_MEM_SIZE);
 	*ret_fault = cpu->sys[EMU_SR_FAR_EL1];
 }
-
-uint64_t emu_branch_address(const struct emu_cpu *cpu, uint64_t target)
-{
-	return (uint64_t)((int64_t)(target << 8) >> 8);
-}
