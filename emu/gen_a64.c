@@ -438,18 +438,23 @@ static void emit_header(const struct table *t)
 		printf("\tstruct a64_%s %s;\n", t->shapes[i].name, t->shapes[i].name);
 	printf("};\n\n");
 	printf("_Static_assert(sizeof(union a64_args) <= %d, \"too many fields\");\n\n", MAX_ARGS_SIZE);
-	for (unsigned i = 0; i < t->n_lines; i++)
-		if (!t->lines[i].is_hole)
-			printf("#define a64_args_%s a64_%s\n", t->lines[i].name, t->shapes[t->lines[i].shape].name);
+	for (unsigned i = 0; i < t->n_lines; i++) {
+		const struct line *l = &t->lines[i];
+		if (l->is_hole)
+			continue;
+		const char *shape = t->shapes[l->shape].name;
+		printf("#define a64_args_%s a64_%s\n", l->name, shape);
+		printf("#define a64_shape_%s %s\n", l->name, shape);
+		printf("#define a64_fp_%s %d\n", l->name, l->fp);
+	}
 
 	printf("\n/* The interpreter's functions. */\n");
 	for (unsigned i = 0; i < t->n_lines; i++)
 		if (!t->lines[i].is_hole)
-			printf("void interp_%s(struct emu_cpu *cpu, const struct a64_args_%s *a);\n", t->lines[i].name,
-				t->lines[i].name);
+			printf("void interp_%s(struct emu_cpu *cpu, const union a64_args *args);\n", t->lines[i].name);
 
 	printf("\ntypedef void a64_exec_fn(struct emu_cpu *cpu, const union a64_args *args);\n"
-	       "/* What executes an instruction, the check of the FP trap included. */\n"
+	       "/* They by enum a64_op. */\n"
 	       "extern a64_exec_fn *const a64_exec[A64_OP_COUNT];\n\n"
 	       "/* An encoding: an instruction is it when (insn & mask) == value and it is in\n"
 	       " * no UNALLOCATED hole (a64_decode tells). `ignored` bits have no effect. */\n"
@@ -702,20 +707,11 @@ static void emit_decoder(const struct table *t)
 
 static void emit_exec(const struct table *t)
 {
-	printf("%s#include \"emu/a64_decode.h\"\n\n#include \"emu/cpu_priv.h\"\n\n", warning);
-	for (unsigned i = 0; i < t->n_lines; i++) {
-		const struct line *l = &t->lines[i];
-		if (l->is_hole)
-			continue;
-		printf("static void exec_%s(struct emu_cpu *cpu, const union a64_args *args)\n{\n", l->name);
-		if (l->fp)
-			printf("\tif (cpu->fp_trap)\n\t\temu_raise_fp_trap(cpu);\n");
-		printf("\tinterp_%s(cpu, &args->%s);\n}\n\n", l->name, t->shapes[l->shape].name);
-	}
+	printf("%s#include \"emu/a64_decode.h\"\n\n", warning);
 	printf("a64_exec_fn *const a64_exec[A64_OP_COUNT] = {\n");
 	for (unsigned i = 0; i < t->n_lines; i++)
 		if (!t->lines[i].is_hole)
-			printf("\texec_%s,\n", t->lines[i].name);
+			printf("\tinterp_%s,\n", t->lines[i].name);
 	printf("};\n");
 }
 

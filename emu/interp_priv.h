@@ -12,9 +12,9 @@
  * `a` points to the instruction's fields, by the names that the line of
  * a64.decode gives them. A function reads all it needs, then makes its memory
  * accesses (which may not return), then writes registers. It need not touch
- * cpu->pc; a branch sets cpu->next_pc. FP and SIMD lines carry the attribute
- * `fp`, and the generated caller makes the CPACR check before the function.
- * Encodings that are reserved within a line call emu_raise_undefined.
+ * cpu->pc; a branch sets cpu->next_pc. Lines with the attribute `fp` make the
+ * CPACR check before the body. Encodings that are reserved within a line call
+ * emu_raise_undefined.
  */
 #ifndef EMU_INTERP_PRIV_H
 #define EMU_INTERP_PRIV_H
@@ -23,7 +23,18 @@
 #include "emu/cpu_priv.h"
 #include "emu/a64_decode.h" /* generated from a64.decode */
 
-#define INTERP(name) void interp_##name(struct emu_cpu *cpu, const struct a64_args_##name *a)
+/* The body is inlined into what the dispatch table points to. */
+#define INTERP(name) \
+	static inline __attribute__((always_inline)) void body_##name(struct emu_cpu *cpu, \
+		const struct a64_args_##name *a); \
+	void interp_##name(struct emu_cpu *cpu, const union a64_args *args) \
+	{ \
+		if (a64_fp_##name && cpu->fp_trap) \
+			emu_raise_fp_trap(cpu); \
+		body_##name(cpu, &args->a64_shape_##name); \
+	} \
+	static inline __attribute__((always_inline)) void body_##name(struct emu_cpu *cpu, \
+		const struct a64_args_##name *a)
 
 /* General registers where 31 is the zero register. */
 static inline uint64_t interp_x(const struct emu_cpu *cpu, unsigned n)
