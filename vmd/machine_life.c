@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SEMIHOST_TRIES 1000 /* a millisecond apart */
 #define GUEST_ERRORS_INTERVAL_NS UINT64_C(100000000) /* one line of log each */
 
 /* ---- What vCPUs report ---- */
@@ -89,7 +90,14 @@ static void semihost_write(void *opaque, const uint8_t *buf, size_t len)
 {
 	struct machine *m = opaque;
 	struct machine_chardev *c = machine_find_chardev(m, m->launch->definition.serials[0]);
-	backends_chardev_write(c->chr, buf, len);
+	/* The guest waits for a host that is slow to take it, but not for ever. */
+	for (unsigned tries = 0; len > 0 && tries < SEMIHOST_TRIES; tries++) {
+		size_t n = backends_chardev_write(c->chr, buf, len);
+		buf += n;
+		len -= n;
+		if (len > 0)
+			nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
 }
 
 /* ---- What devices ask ---- */
