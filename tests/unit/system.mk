@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-emu_system_tests = test_mem test_clock
+emu_system_tests = test_mem test_clock test_system
 check_PROGRAMS += $(emu_system_tests)
 TESTS += $(emu_system_tests)
 
@@ -10,3 +10,7 @@ test_mem_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
 test_clock_SOURCES = tests/unit/test_clock.c
 test_clock_CFLAGS = $(TEST_CFLAGS)
 test_clock_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
+
+test_system_SOURCES = tests/unit/test_system.c
+test_system_CFLAGS = $(TEST_CFLAGS)
+test_system_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
