@@ -9,4 +9,4 @@ check_PROGRAMS += tests/unit/test_fp_insns
 TESTS += tests/unit/test_fp_insns
 tests_unit_test_fp_insns_SOURCES = tests/unit/test_fp_insns.c tests/risu/machine.c tests/risu/risu.h tests/risu/risu_host.h
 tests_unit_test_fp_insns_CFLAGS = $(TEST_CFLAGS)
-tests_unit_test_fp_insns_LDADD = libemu.a $(TEST_LIBS)
+tests_unit_test_fp_insns_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
