@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 noinst_LIBRARIES += libprotocol.a
-libprotocol_a_SOURCES = protocol/error.c protocol/error.h \
+libprotocol_a_SOURCES = protocol/base64.c protocol/base64.h protocol/error.c protocol/error.h \
 	protocol/console.c protocol/console.h \
 	protocol/roff.c protocol/roff.h protocol/client.c protocol/client.h protocol/paths.c protocol/paths.h \
 	protocol/call.h protocol/transport.h protocol/session.c protocol/session_priv.h \

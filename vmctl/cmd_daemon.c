@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The daemon and its interfaces: status, version, events, api, qmp, dump-dtb. */
+/* The daemon and its interfaces: status, version, events, api, qmp. */
 #include "vmctl/cmd_priv.h"
 
 #include <errno.h>
@@ -233,61 +233,4 @@ const struct vmctl_command vmctl_cmd_qmp = {
 	.summary = "Execute a QMP command in a machine",
 	.doc = "ARGUMENTS is a JSON object, or KEY=VALUE words. Prints what the command returns as JSON.",
 	.example = "vmctl qmp web1 human-monitor-command command-line='info status'", .run = run_qmp,
-};
-
-/* ---- dump-dtb ---- */
-
-static const struct vmctl_option dump_options[] = {
-	{ "output", 'o', "FILE", "where to write it (default: standard output, if that is no terminal)" },
-	{ NULL, 0, NULL, NULL },
-};
-
-static int base64_digit(char c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = c ? strchr(digits, c) : NULL;
-	return p ? (int)(p - digits) : -1;
-}
-
-static bool write_base64(const char *text, FILE *f)
-{
-	unsigned bits = 0, n = 0;
-	for (; *text && *text != '='; text++) {
-		int digit = base64_digit(*text);
-		if (digit < 0)
-			return false;
-		bits = bits << 6 | (unsigned)digit;
-		n += 6;
-		if (n >= 8) {
-			n -= 8;
-			fputc((int)(bits >> n & 0xff), f);
-		}
-	}
-	return text[strspn(text, "=")] == 0;
-}
-
-static int run_dump_dtb(struct vmctl *ctx)
-{
-	struct vmd_error err = { 0 };
-	const char *path = vmctl_value(ctx, "output");
-	json_t *result;
-	if (!path && isatty(STDOUT_FILENO)) {
-		vmd_error_set(&err, VMD_ERR_INVALID, 0, "dump-dtb: a device tree is no text for a terminal");
-		vmd_error_hint(&err, "use -o FILE, or pipe it into 'dtc -I dtb -O dts'");
-		return vmctl_fail(ctx, &err);
-	}
-	if (!vmctl_call(ctx, "machine.dump-dtb", cmd_name_params(ctx), VMCTL_SOON, &result, &err))
-		return vmctl_fail(ctx, &err);
-	const char *text = json_string_value(result);
-	FILE *f = path ? fopen(path, "we") : stdout;
-	bool ok = text && f && write_base64(text, f) && !ferror(f) && (path ? fclose(f) : fflush(f)) == 0;
-	if (!ok)
-		vmd_error_set(&err, VMD_ERR_IO, errno, "cannot write %s", path ? path : "standard output");
-	json_decref(result);
-	return ok ? VMCTL_OK : vmctl_fail(ctx, &err);
-}
-
-const struct vmctl_command vmctl_cmd_dump_dtb = {
-	.name = "dump-dtb", .args = "NAME", .min_args = 1, .max_args = 1, .summary = "Write out the device tree a machine was given",
-	.options = dump_options, .example = "vmctl dump-dtb web1 | dtc -I dtb -O dts", .run = run_dump_dtb,
 };

@@ -14,6 +14,7 @@
 static const struct vmctl_option run_options[] = {
 	{ "name", 0, "NAME", "the machine's name (default: run-PID)" },
 	{ "keep", 0, NULL, "do not delete the machine afterwards" },
+	{ "dump-dtb", 0, "FILE", "only write the device tree it would be given to FILE" },
 	{ "read-only", 'r', NULL, "send it no input" },
 	{ "escape", 'e', "CHAR", "the character that leaves: ^X, or none (default ^])" },
 	{ NULL, 0, NULL, NULL },
@@ -137,7 +138,10 @@ static int run_run(struct vmctl *ctx)
 		return vmctl_fail(ctx, &err);
 	}
 	proto_machine_info_fini(&info);
-	if (!vmctl_call_struct(ctx, "machine.start", json_pack("{s:s, s:b}", "name", name, "paused", 1), VMCTL_SOON,
+	if (vmctl_value(ctx, "dump-dtb")) {
+		status = cmd_dump_dtb(ctx, name, vmctl_value(ctx, "dump-dtb"), &err) ? VMCTL_OK : vmctl_fail(ctx, &err);
+		clean_up(ctx, name);
+	} else if (!vmctl_call_struct(ctx, "machine.start", json_pack("{s:s, s:b}", "name", name, "paused", 1), VMCTL_SOON,
 			       &proto_type_machine_status, &started, &err)) {
 		status = vmctl_fail(ctx, &err);
 		clean_up(ctx, name);

@@ -10,7 +10,6 @@ vmd_broker_sources = vmd/stream_priv.h vmd/stream.c vmd/store_priv.h vmd/store_f
 
 # The machine role and the boards.
 vmd_machine_sources = \
-	vmd/base64.c vmd/base64.h \
 	vmd/board.c vmd/board.h vmd/board_priv.h vmd/board_boot.c vmd/board_fdt.c \
 	vmd/machine_hmp.c \
 	vmd/machine_launch.c \

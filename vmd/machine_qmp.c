@@ -7,7 +7,7 @@
 #include "vmd/machine_priv.h"
 
 #include "protocol/qmp_server.h"
-#include "vmd/base64.h"
+#include "protocol/base64.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -168,7 +168,7 @@ HANDLER(org_vmd_dump_dtb)
 {
 	size_t len;
 	const void *fdt = board_fdt(machine_of(call)->board, &len);
-	char *text = base64_encode(fdt, len);
+	char *text = proto_base64_encode(fdt, len);
 	if (!text)
 		return no_memory(err);
 	proto_reply_qmp_org_vmd_dump_dtb(call, text);
@@ -263,7 +263,7 @@ HANDLER(ringbuf_read)
 		free(buf);
 		return false;
 	}
-	char *text = args->format == PROTO_DATA_FORMAT_BASE64 ? base64_encode(buf, len) : as_utf8(buf, len);
+	char *text = args->format == PROTO_DATA_FORMAT_BASE64 ? proto_base64_encode(buf, len) : as_utf8(buf, len);
 	free(buf);
 	if (!text)
 		return no_memory(err);
@@ -279,7 +279,7 @@ HANDLER(ringbuf_write)
 		return false;
 	uint8_t *bytes = NULL;
 	size_t len = strlen(args->data);
-	if (args->format == PROTO_DATA_FORMAT_BASE64 && !base64_decode(args->data, &bytes, &len))
+	if (args->format == PROTO_DATA_FORMAT_BASE64 && !proto_base64_decode(args->data, &bytes, &len))
 		return vmd_error_set(err, VMD_ERR_INVALID, 0, "'data' is not base64");
 	bool ok = backends_chardev_ringbuf_write(chr, bytes ? (void *)bytes : args->data, len, err);
 	free(bytes);

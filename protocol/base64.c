@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Base64. Thread: any. */
-#include "vmd/base64.h"
+#include "protocol/base64.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-char *base64_encode(const void *data, size_t len)
+char *proto_base64_encode(const void *data, size_t len)
 {
 	const uint8_t *in = data;
 	char *text = malloc((len + 2) / 3 * 4 + 1);
@@ -27,7 +27,7 @@ char *base64_encode(const void *data, size_t len)
 	return text;
 }
 
-bool base64_decode(const char *text, uint8_t **ret_data, size_t *ret_len)
+bool proto_base64_decode(const char *text, uint8_t **ret_data, size_t *ret_len)
 {
 	uint8_t *data = malloc(strlen(text) / 4 * 3 + 3);
 	size_t len = 0, n = 0, padding = 0;
