@@ -15,4 +15,3 @@ install-systemd-config:
 	$(INSTALL_DATA) $(top_srcdir)/systemd/vmd.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/vmd.conf
 uninstall-systemd-config:
 	rm -f $(DESTDIR)$(prefix)/lib/sysusers.d/vmd.conf $(DESTDIR)$(prefix)/lib/tmpfiles.d/vmd.conf
-.PHONY: install-systemd-config uninstall-systemd-config

@@ -55,7 +55,6 @@ tests/bench/guest.bin: tests/bench/guest.c
 		-o tests/bench/guest $(srcdir)/tests/bench/guest.c && \
 		$(AARCH64_CC:gcc=objcopy) -O binary tests/bench/guest $@
 
-.PHONY: bench
 bench: tests/bench/mips$(EXEEXT) tests/bench/guest.bin
 	tests/bench/mips tests/bench/guest.bin
 endif
