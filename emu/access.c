@@ -9,6 +9,7 @@
  * watchpoints, external aborts. A store that spans two pages checks both before
  * it writes. Thread: the vCPU's own; a fault leaves by emu_raise_abort.
  */
+#include "emu/access_priv.h"
 #include "emu/sys_priv.h"
 #include "emu/tlb_priv.h"
 #include "emu/vcpu_priv.h"

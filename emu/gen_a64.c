@@ -408,7 +408,8 @@ static bool find_shapes(struct table *t)
 
 /* ---- Output: the header ---- */
 
-static const char warning[] = "/* Made from emu/a64.decode by emu/gen_a64: do not edit. */\n";
+static const char warning[] = "/* SPDX-License-Identifier: BSD-2-Clause */\n"
+	"/* Made from emu/a64.decode by emu/gen_a64: do not edit. */\n";
 
 static void emit_shape(const struct shape *s)
 {

@@ -16,8 +16,8 @@
  * the target is executed apart: checked if its page is guarded, and with BTYPE
  * cleared behind it (Arm ARM D8.4); unless it is a landing pad.
  */
-#include "emu/code_priv.h"
 #include "emu/interp_priv.h"
+#include "emu/code_priv.h"
 #include "emu/sys_priv.h"
 
 /* Whether the instruction is a hint made to be the target of a branch with this BTYPE. */

@@ -17,8 +17,8 @@
  * All memory is one zeroed mapping, so views that are never used cost nothing:
  * a tag of 0 matches no address. Thread: the vCPU's own.
  */
-#include "emu/sys_priv.h"
 #include "emu/tlb_priv.h"
+#include "emu/sys_priv.h"
 #include "emu/vcpu_priv.h"
 
 #include <errno.h>

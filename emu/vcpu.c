@@ -14,8 +14,8 @@
  * sequentially consistent atomics: either the sender sees `parked`, or the
  * receiver sees what was posted.
  */
-#include "emu/sys_priv.h"
 #include "emu/vcpu_priv.h"
+#include "emu/sys_priv.h"
 
 #include <errno.h>
 #include <linux/futex.h>
