@@ -64,8 +64,14 @@ void emu_mem_leave(struct emu_mem *mem, unsigned token)
 	atomic_fetch_sub(&mem->readers[token].n, 1);
 }
 
-/* Publishes `next` and returns when nobody reads the old map, which it frees. */
-static void publish(struct emu_mem *mem, struct map *next)
+static void tell_listener(struct emu_mem *mem, const struct emu_region *region, bool wait)
+{
+	if (mem->changed)
+		mem->changed(mem->changed_opaque, region->desc.base, region->last, wait);
+}
+
+/* Publishes `next`, and frees the old map when neither kind of reader can be in it any more. */
+static void publish(struct emu_mem *mem, struct map *next, const struct emu_region *changed)
 {
 	struct map *old = atomic_exchange(&mem->map, next);
 	unsigned epoch = atomic_fetch_add(&mem->epoch, 1) & 1;
@@ -73,13 +79,8 @@ static void publish(struct emu_mem *mem, struct map *next)
 		struct timespec ts = { .tv_nsec = 20000 };
 		nanosleep(&ts, NULL);
 	}
+	tell_listener(mem, changed, true);
 	free(old);
-}
-
-static void tell_listener(struct emu_mem *mem, const struct emu_region *region, bool wait)
-{
-	if (mem->changed)
-		mem->changed(mem->changed_opaque, region->desc.base, region->last, wait);
 }
 
 void emu_mem_listen(struct emu_mem *mem, emu_mem_changed_fn *fn, void *opaque)
@@ -197,7 +198,7 @@ struct emu_region *emu_mem_add(struct emu_mem *mem, const struct emu_region_desc
 	next->regions[at] = region;
 	memcpy(next->regions + at + 1, old->regions + at, (old->n - at) * sizeof(next->regions[0]));
 	next->n = old->n + 1;
-	publish(mem, next); /* vCPUs hold nothing for addresses where nothing was */
+	publish(mem, next, region);
 	pthread_mutex_unlock(&mem->change_lock);
 	return region;
 fail:
@@ -222,8 +223,7 @@ void emu_mem_remove(struct emu_mem *mem, struct emu_region *region)
 			next->regions[next->n++] = old->regions[i];
 	}
 	assert(next->n == old->n - 1);
-	publish(mem, next);
-	tell_listener(mem, region, true);
+	publish(mem, next, region);
 	pthread_mutex_unlock(&mem->change_lock);
 	free(region);
 }

@@ -64,8 +64,14 @@ struct emu_system *emu_system_new(const struct emu_system_config *config, struct
 {
 	const struct emu_model *model = emu_model_find(config->cpu_model);
 	if (!model) {
+		char names[200] = "";
+		const struct emu_cpu_model_info *info;
+		for (unsigned i = 0; (info = emu_cpu_model_at(i)); i++) {
+			size_t len = strlen(names);
+			snprintf(names + len, sizeof(names) - len, "%s%s", i ? ", " : "", info->name);
+		}
 		vmd_error_set(err, VMD_ERR_NOT_FOUND, 0, "There is no CPU model '%s'", config->cpu_model);
-		vmd_error_hint(err, "Models are cortex-a53, cortex-a57, cortex-a72, cortex-a76, neoverse-n1 and max.");
+		vmd_error_hint(err, "The models are: %s.", names);
 		return NULL;
 	}
 	if (config->n_cpus < 1 || config->n_cpus > EMU_MAX_CPUS) {

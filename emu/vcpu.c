@@ -15,6 +15,7 @@
  * receiver sees what was posted.
  */
 #include "emu/vcpu_priv.h"
+#include "emu/host_atomic_priv.h"
 #include "emu/sys_priv.h"
 
 #include <errno.h>
@@ -224,30 +225,20 @@ void emu_wfi(struct emu_cpu *cpu, uint64_t deadline)
  * it is seen by the value, which is what store-exclusives go by too. */
 static bool monitor_lost(struct emu_cpu *cpu)
 {
-	if (!cpu->excl_size)
+	unsigned size = cpu->excl_size;
+	if (!size)
 		return false;
-	const uint8_t *host = emu_mem_ram(cpu->system->mem, cpu->excl_pa, cpu->excl_size);
-	uint64_t now[2] = { 0, 0 };
-	if (!host)
-		return true;
-	switch (cpu->excl_size) {
-	case 1:
-		now[0] = *(const volatile uint8_t *)host;
-		break;
-	case 2:
-		now[0] = *(const volatile emu_u16u *)host;
-		break;
-	case 4:
-		now[0] = *(const volatile emu_u32u *)host;
-		break;
-	case 8:
-		now[0] = *(const volatile emu_u64u *)host;
-		break;
-	default:
-		emu_host_ld128(host, now);
-		break;
+	/* This may run while parked, so the map is read as other threads read it. */
+	unsigned token = emu_mem_enter(cpu->system->mem);
+	const struct emu_region *region = emu_mem_find(cpu->system->mem, cpu->excl_pa);
+	bool lost = true;
+	if (region && emu_region_is_readable(region)) {
+		const uint8_t *host = (const uint8_t *)region->desc.host + (cpu->excl_pa - region->desc.base);
+		lost = host_load(host, size < 8 ? size : 8) != cpu->excl_val[0] ||
+		       (size == 16 && host_load(host + 8, 8) != cpu->excl_val[1]);
 	}
-	return now[0] != cpu->excl_val[0] || (cpu->excl_size == 16 && now[1] != cpu->excl_val[1]);
+	emu_mem_leave(cpu->system->mem, token);
+	return lost;
 }
 
 /*
