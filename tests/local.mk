@@ -29,3 +29,4 @@ endif
 include tests/risu/local.mk
 include tests/e2e/local.mk
 include tests/guest/local.mk
+include tests/clients/local.mk
