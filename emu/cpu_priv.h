@@ -50,6 +50,7 @@ enum {
 	EMU_ATT_TLB = 1u << 3,     /* another vCPU wants TLB or code invalidated here */
 	EMU_ATT_EVENT = 1u << 4,   /* SEV, or the event register was set */
 	EMU_ATT_POWER = 1u << 5,   /* PSCI power state changed */
+	EMU_ATT_CODE = 1u << 7,    /* translated code that may be running has been dropped */
 	EMU_ATT_STEP = 1u << 6,    /* software step or a breakpoint makes every instruction special */
 };
 
@@ -66,6 +67,18 @@ struct emu_tlb;
 struct emu_code; /* pre-decoded code by physical page */
 struct emu_tlb_entry;  /* emu/access_priv.h */
 struct emu_xtlb_entry;
+
+/* What translated code (emu/jit.h) keeps at hand; see emu/jit_priv.h. */
+struct emu_jit_hot {
+	/* The page arrays of this moment, by bits 47 to 12 of a virtual address: host minus guest
+	 * address, 0 where the slow path has to be taken. */
+	const uint64_t *read, *write, *unpriv_read, *unpriv_write;
+	uint32_t key;    /* of the jump cache's entries that are good now; bits 1:0 are PSTATE.BTYPE at the target */
+	uint32_t flags;  /* NZCV in the host's form while translated code runs */
+	int32_t partial; /* what to add to `retired` if the instruction does not complete */
+	uint32_t link;   /* the branch that was left by, to be linked; 0: none */
+};
+struct jit;
 
 struct emu_cpu {
 	/* ---- hot: general registers, flags, PC ---- */
@@ -84,6 +97,7 @@ struct emu_cpu {
 	 * emu/tlb.c keeps them in step with EL, PSTATE.PAN, UAO and the ASID. */
 	struct emu_tlb_entry *view[2], *view_unpriv[2];
 	struct emu_xtlb_entry *xview[2];
+	struct emu_jit_hot jit_hot;
 	struct emu_vreg v[32];
 
 	/* ---- banked and system registers ---- */
@@ -102,6 +116,7 @@ struct emu_cpu {
 	struct emu_system *system;
 	struct emu_tlb *tlb;
 	struct emu_code *code;
+	struct jit *jit;     /* NULL: everything is interpreted */
 	jmp_buf unwind;      /* the execution loop: emu_raise_* goes there */
 	struct emu_vcpu *vcpu; /* emu/vcpu_priv.h: thread, power state, lines, timers */
 };

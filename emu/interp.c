@@ -53,13 +53,18 @@ static bool is_breakpoint(uint32_t insn)
 	return (insn & 0xffe0001f) == 0xd4200000 || (insn & 0xffe0001f) == 0xd4400000; /* BRK, HLT */
 }
 
+bool emu_interp_may_be_target(const struct emu_cpu *cpu, uint32_t insn, unsigned btype)
+{
+	return is_breakpoint(insn) || is_landing_pad(cpu, insn, btype);
+}
+
 /* Raises the Branch Target exception if the instruction just found must not be
  * the target of the branch that set PSTATE.BTYPE. */
 static void check_branch_target(struct emu_cpu *cpu)
 {
 	uint32_t insn = emu_code_word(cpu);
 
-	if (cpu->code->guarded && !is_breakpoint(insn) && !is_landing_pad(cpu, insn, cpu->pstate.btype))
+	if (cpu->code->guarded && !emu_interp_may_be_target(cpu, insn, cpu->pstate.btype))
 		emu_raise(cpu, 0x0d, cpu->pstate.btype, 0);
 }
 

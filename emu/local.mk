@@ -37,9 +37,14 @@ emu_system_sources = emu/mem.c emu/mem_priv.h emu/clock.c emu/current.c \
 	emu/exception.c emu/mmu.c emu/tlb.c emu/tlb_priv.h emu/access.c emu/maint.c \
 	emu/gtimer.c emu/pmu.c emu/debug.c emu/psci.c emu/semihost.c
 
+# The JIT.
+emu_jit_sources = emu/jit.c emu/jit.h emu/jit_priv.h emu/jit_mem.c emu/jit_fault.c emu/x86_emit_priv.h \
+	emu/jit_ops.def emu/jit_ops_simd.def emu/jit_int.c emu/jit_branch.c emu/jit_ldst.c emu/jit_system.c
+
 libemu_a_SOURCES = emu/irq.h emu/clock.h emu/mem.h emu/system.h \
 	emu/cpu_priv.h emu/access_priv.h emu/interp_priv.h emu/sys_priv.h emu/features.def emu/sysregs.def \
-	$(emu_base_sources) $(emu_fp_sources) $(emu_simd_sources) $(emu_system_sources)
+	$(emu_base_sources) $(emu_fp_sources) $(emu_simd_sources) $(emu_system_sources) \
+	$(emu_jit_sources)
 nodist_libemu_a_SOURCES = $(emu_generated)
 $(libemu_a_OBJECTS): emu/a64_decode.h
 

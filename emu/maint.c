@@ -57,7 +57,7 @@ EXEC(ic_all)
 	if (op_crm(op) == 1) /* IALLUIS */
 		emu_broadcast_code_drop(cpu, 0, true);
 	else
-		emu_code_drop_all(cpu);
+		emu_drop_all_code(cpu);
 }
 
 EXEC(ic_ivau)

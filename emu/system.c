@@ -86,6 +86,7 @@ struct emu_system *emu_system_new(const struct emu_system_config *config, struct
 	}
 	sys->model = model;
 	sys->n_cpus = config->n_cpus;
+	sys->accel = config->accel;
 	sys->counter_hz = config->counter_hz ? config->counter_hz : DEFAULT_COUNTER_HZ;
 	sys->mem = config->mem;
 	sys->clock = config->clock;

@@ -64,8 +64,12 @@ struct emu_semihost {
 	void *opaque;
 };
 
+/* How instructions are executed. */
+enum emu_accel { EMU_ACCEL_INTERP, EMU_ACCEL_JIT };
+
 struct emu_system_config {
 	const char *cpu_model;
+	enum emu_accel accel;
 	unsigned n_cpus;                /* 1 to EMU_MAX_CPUS */
 	uint64_t counter_hz;            /* CNTFRQ_EL0; 0 means 62500000 */
 	struct emu_mem *mem;            /* not owned */

@@ -18,6 +18,8 @@
  * a tag of 0 matches no address. Thread: the vCPU's own.
  */
 #include "emu/tlb_priv.h"
+
+#include "emu/jit.h"
 #include "emu/sys_priv.h"
 #include "emu/vcpu_priv.h"
 
@@ -26,7 +28,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define LOW_SETS 8
+#define LOW_SETS EMU_JIT_LOW_SETS
 #define HIGH LOW_SETS /* the index of the upper half's set */
 #define N_SETS (LOW_SETS + 1)
 
@@ -79,8 +81,9 @@ void emu_tlb_fini(struct emu_cpu *cpu)
 
 /* ---- Invalidation ---- */
 
-static void clear_set(struct emu_tlb *tlb, unsigned s)
+static void clear_set(struct emu_cpu *cpu, unsigned s)
 {
+	struct emu_tlb *tlb = cpu->tlb;
 	struct set_info *info = &tlb->info[s];
 	for (unsigned v = 0; v < EMU_REGIMES; v++) {
 		if (info->used >> v & 1)
@@ -92,6 +95,7 @@ static void clear_set(struct emu_tlb *tlb, unsigned s)
 	}
 	info->used = 0;
 	info->has_blocks = info->has_global = false;
+	emu_jit_clear_set(cpu, s);
 	if (s == HIGH)
 		tlb->high_has_local = false;
 }
@@ -118,12 +122,14 @@ static void drop_exec(struct emu_xtlb_entry *e, uint64_t lo, uint64_t hi)
 		e->tag = 0;
 }
 
-static void drop_va(struct emu_tlb *tlb, unsigned s, uint64_t lo, uint64_t hi)
+static void drop_va(struct emu_cpu *cpu, unsigned s, uint64_t lo, uint64_t hi)
 {
+	struct emu_tlb *tlb = cpu->tlb;
 	struct set *set = &tlb->sets[s];
 	const struct set_info *info = &tlb->info[s];
 	uint64_t pages = (hi >> EMU_PAGE_BITS) - (lo >> EMU_PAGE_BITS) + 1;
 	uint64_t first = lo >> EMU_PAGE_BITS;
+	emu_jit_drop_va(cpu, s, lo, hi);
 	if (info->has_blocks || pages > EMU_TLB_SIZE) {
 		first = 0;
 		pages = EMU_TLB_SIZE;
@@ -141,9 +147,11 @@ static void drop_va(struct emu_tlb *tlb, unsigned s, uint64_t lo, uint64_t hi)
 	}
 }
 
-static void drop_phys(struct emu_tlb *tlb, unsigned s, uint64_t lo, uint64_t hi)
+static void drop_phys(struct emu_cpu *cpu, unsigned s, uint64_t lo, uint64_t hi)
 {
+	struct emu_tlb *tlb = cpu->tlb;
 	struct set *set = &tlb->sets[s];
+	emu_jit_clear_set(cpu, s);
 	for (unsigned slot = 0; slot < EMU_TLB_SIZE; slot++) {
 		for (unsigned v = 0; v < EMU_REGIMES; v++) {
 			struct emu_tlb_entry *e = &set->data[v][slot];
@@ -183,11 +191,11 @@ void emu_tlb_apply(struct emu_cpu *cpu, const struct emu_tlbi *req)
 		if (!set_matches(cpu->tlb, s, req))
 			continue;
 		if (req->kind == EMU_TLBI_VA)
-			drop_va(cpu->tlb, s, req->lo, req->hi);
+			drop_va(cpu, s, req->lo, req->hi);
 		else if (req->kind == EMU_TLBI_PHYS)
-			drop_phys(cpu->tlb, s, req->lo, req->hi);
+			drop_phys(cpu, s, req->lo, req->hi);
 		else
-			clear_set(cpu->tlb, s);
+			clear_set(cpu, s);
 	}
 	emu_code_flush_va(cpu);
 }
@@ -212,6 +220,7 @@ void emu_tlb_update_views(struct emu_cpu *cpu)
 	cpu->view_unpriv[1] = high->data[unpriv];
 	cpu->xview[0] = low->exec[exec];
 	cpu->xview[1] = high->exec[exec];
+	emu_jit_update_views(cpu);
 	emu_code_flush_va(cpu);
 }
 
@@ -240,13 +249,14 @@ void emu_tlb_switch_asid(struct emu_cpu *cpu)
 			best = s;
 	}
 	if (tlb->info[best].asid != asid)
-		clear_set(tlb, best);
+		clear_set(cpu, best);
 	tlb->info[best].asid = asid;
 	tlb->info[best].used_at = ++tlb->n_switches;
 	tlb->low = best;
 	tlb->asid = asid;
+	emu_jit_switch_set(cpu, best);
 	if (tlb->high_has_local)
-		clear_set(tlb, HIGH);
+		clear_set(cpu, HIGH);
 	emu_tlb_update_views(cpu);
 }
 

@@ -15,7 +15,9 @@
  * receiver sees what was posted.
  */
 #include "emu/vcpu_priv.h"
+
 #include "emu/host_atomic_priv.h"
+#include "emu/jit.h"
 #include "emu/sys_priv.h"
 
 #include <errno.h>
@@ -50,6 +52,18 @@ void emu_vcpu_kick(struct emu_vcpu *vcpu, uint32_t attention)
 
 /* ---- The inbox ---- */
 
+static void drop_code_page(struct emu_cpu *cpu, uint64_t page_pa)
+{
+	emu_code_drop_page(cpu, page_pa);
+	emu_jit_drop_page(cpu, page_pa);
+}
+
+void emu_drop_all_code(struct emu_cpu *cpu)
+{
+	emu_code_drop_all(cpu);
+	emu_jit_drop_all(cpu);
+}
+
 static void inbox_run(struct emu_vcpu *vcpu)
 {
 	struct emu_cpu *cpu = &vcpu->cpu;
@@ -60,9 +74,9 @@ static void inbox_run(struct emu_vcpu *vcpu)
 	for (unsigned i = 0; i < inbox->n; i++)
 		emu_tlb_apply(cpu, &inbox->tlbi[i]);
 	if (inbox->all_code)
-		emu_code_drop_all(cpu);
+		emu_drop_all_code(cpu);
 	for (unsigned i = 0; i < inbox->n_pages; i++)
-		emu_code_drop_page(cpu, inbox->code_page[i]);
+		drop_code_page(cpu, inbox->code_page[i]);
 	inbox->n = inbox->n_pages = 0;
 	inbox->all_code = false;
 	atomic_store(&inbox->done, atomic_load(&inbox->posted));
@@ -152,9 +166,9 @@ void emu_broadcast_tlbi(struct emu_cpu *cpu, const struct emu_tlbi *req)
 void emu_broadcast_code_drop(struct emu_cpu *cpu, uint64_t page_pa, bool all)
 {
 	if (all)
-		emu_code_drop_all(cpu);
+		emu_drop_all_code(cpu);
 	else
-		emu_code_drop_page(cpu, page_pa);
+		drop_code_page(cpu, page_pa);
 	for (unsigned i = 0; i < cpu->system->n_cpus; i++) {
 		if (i != cpu->index)
 			note_posted(cpu->vcpu, i, post_code_drop(cpu->system->vcpus[i], page_pa, all));
@@ -379,6 +393,8 @@ void *emu_vcpu_thread(void *arg)
 		emu_take_interrupt(cpu);
 		if (atomic_load_explicit(&cpu->attention, memory_order_relaxed) & EMU_ATT_STEP)
 			emu_debug_run_one(cpu);
+		else if (cpu->jit)
+			emu_jit_run(cpu);
 		else
 			emu_interp_run(cpu);
 	}
@@ -399,13 +415,14 @@ bool emu_vcpu_init(struct emu_vcpu *vcpu, struct emu_system *sys, unsigned index
 	atomic_init(&vcpu->parked, true);
 	atomic_init(&vcpu->power, index == 0 ? EMU_POWER_ON : EMU_POWER_OFF);
 	return emu_tlb_init(cpu, err) && emu_code_init(cpu, err) && emu_gtimer_init(cpu, err) &&
-	       emu_pmu_init(cpu, err);
+	       emu_pmu_init(cpu, err) && (sys->accel == EMU_ACCEL_INTERP || emu_jit_init(cpu, sys->n_cpus, err));
 }
 
 void emu_vcpu_fini(struct emu_vcpu *vcpu)
 {
 	emu_pmu_fini(&vcpu->cpu);
 	emu_gtimer_fini(&vcpu->cpu);
+	emu_jit_fini(&vcpu->cpu);
 	emu_code_fini(&vcpu->cpu);
 	emu_tlb_fini(&vcpu->cpu);
 	for (unsigned i = 0; i < EMU_GTIMERS; i++)
@@ -432,7 +449,7 @@ void emu_vcpu_reset(struct emu_vcpu *vcpu, uint64_t pc)
 	emu_gtimer_reset(cpu);
 	emu_pmu_reset(cpu);
 	emu_tlb_flush(cpu);
-	emu_code_drop_all(cpu);
+	emu_drop_all_code(cpu);
 	emu_tlb_switch_asid(cpu);
 	emu_pstate_changed(cpu);
 }

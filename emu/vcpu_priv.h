@@ -105,6 +105,7 @@ struct emu_vcpu {
 struct emu_system {
 	const struct emu_model *model;
 	unsigned n_cpus;
+	enum emu_accel accel;
 	uint64_t counter_hz;
 	struct emu_mem *mem;
 	struct emu_clock *clock;
@@ -153,6 +154,8 @@ void emu_vcpu_wait_done(struct emu_vcpu *self, struct emu_vcpu *target, uint32_t
 /* From a vCPU's thread to all of the system, itself at once: DSB waits for them. */
 void emu_broadcast_tlbi(struct emu_cpu *cpu, const struct emu_tlbi *req);
 void emu_broadcast_code_drop(struct emu_cpu *cpu, uint64_t page_pa, bool all);
+/* IC: all translated and pre-decoded code of this vCPU alone. */
+void emu_drop_all_code(struct emu_cpu *cpu);
 /* Interrupts may have been unmasked. */
 void emu_check_lines(struct emu_cpu *cpu);
 /* Ends the executing instruction here: what attention asks for comes before the next one. */

@@ -32,6 +32,7 @@ struct board_device {
 /* Strings, arrays and files are the caller's and outlive the board. */
 struct board_config {
 	const char *cpu_model;
+	enum emu_accel accel;
 	unsigned n_cpus;
 	uint64_t ram_size;        /* bytes */
 	unsigned gic_version;     /* 2 or 3 */

@@ -231,6 +231,7 @@ static bool make_board(struct machine *m, struct vmd_error *err)
 						    .props = d->devices[i].props };
 	struct board_config config = {
 		.cpu_model = d->cpu.model,
+		.accel = d->accel == PROTO_ACCEL_JIT ? EMU_ACCEL_JIT : EMU_ACCEL_INTERP,
 		.n_cpus = (unsigned)d->cpus,
 		.ram_size = d->memory,
 		.gic_version = d->machine.gic_version == PROTO_GIC_VERSION_2 ? 2 : 3,

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The translator of A64 to x86-64: its face towards the rest of emu/. One
+ * struct jit for each vCPU, made, used and freed by that vCPU's thread (or while
+ * the thread does not run). Everything but init is a no-op when cpu->jit is NULL.
+ */
+#ifndef EMU_JIT_H
+#define EMU_JIT_H
+
+#include "emu/cpu_priv.h"
+
+/* `n_cpus` vCPUs share the host's address space. */
+bool emu_jit_init(struct emu_cpu *cpu, unsigned n_cpus, struct vmd_error *err);
+void emu_jit_fini(struct emu_cpu *cpu);
+
+/* The contract of emu_interp_run. */
+void emu_jit_run(struct emu_cpu *cpu);
+
+/* IC: the code of a physical page, or all of it, is to be translated anew. */
+void emu_jit_drop_page(struct emu_cpu *cpu, uint64_t page_pa);
+void emu_jit_drop_all(struct emu_cpu *cpu);
+
+/* ---- Called by emu/tlb.c: the page arrays are kept in step with the TLB's sets ---- */
+
+/* Sets 0 to low_sets - 1 are of the lower half, `low_sets` is the upper half's. */
+enum { EMU_JIT_LOW_SETS = 8 };
+/* Everything in a set is void. */
+void emu_jit_clear_set(struct emu_cpu *cpu, unsigned set);
+/* The mappings that touch [lo, hi] are. */
+void emu_jit_drop_va(struct emu_cpu *cpu, unsigned set, uint64_t lo, uint64_t hi);
+/* Another set is the lower half's from now on. */
+void emu_jit_switch_set(struct emu_cpu *cpu, unsigned low);
+/* EL, PAN or UAO changed: the current set of the lower half is `low`. */
+void emu_jit_update_views(struct emu_cpu *cpu);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Translators: branches. Arm ARM C6.2. */
+#include "emu/jit_priv.h"
+
+#include "emu/code_priv.h"
+
+/* Goes to `target` if `cc` holds, else on behind the instruction. */
+static void branch_if(struct jit *j, enum x86_cc cc, uint64_t target)
+{
+	uint32_t skip = x86_jcc(&j->buf, cc ^ 1);
+
+	jit_exit_to(j, target);
+	x86_bind_here(&j->buf, skip);
+	jit_exit_to(j, j->pc + 4);
+}
+
+static uint64_t offset(const struct jit *j, int32_t words)
+{
+	return j->pc + (uint64_t)words * 4;
+}
+
+JIT_INSN(B)
+{
+	jit_exit_to(j, offset(j, a->imm26));
+}
+
+static void set_link(struct jit *j)
+{
+	unsigned d = jit_target(30, X86_RCX);
+
+	x86_mov_imm(&j->buf, d, j->pc + 4);
+	jit_write(j, 30, d);
+}
+
+JIT_INSN(BL)
+{
+	set_link(j);
+	jit_exit_to(j, offset(j, a->imm26));
+}
+
+JIT_INSN(B_cond)
+{
+	if (a->cond >= 14)
+		jit_exit_to(j, offset(j, a->imm19));
+	else
+		branch_if(j, jit_condition(j, a->cond), offset(j, a->imm19));
+}
+
+/* ---- Compare and branch, test and branch ---- */
+
+static void compare_zero(struct jit *j, uint32_t w, unsigned t)
+{
+	struct x86_rm x = jit_x(t);
+
+	if (t == 31)
+		x86_alu(&j->buf, X86_CMP, 0, X86_RSP, x86_r(X86_RSP));
+	else if (x.mem)
+		x86_alu_imm(&j->buf, X86_CMP, w, x, 0);
+	else
+		x86_test_rr(&j->buf, w, x.base, x.base);
+}
+
+JIT_INSN(CBZ_w)
+{
+	compare_zero(j, 0, a->Rt);
+	branch_if(j, X86_E, offset(j, a->imm19));
+}
+
+JIT_INSN(CBZ_x)
+{
+	compare_zero(j, X86_W, a->Rt);
+	branch_if(j, X86_E, offset(j, a->imm19));
+}
+
+JIT_INSN(CBNZ_w)
+{
+	compare_zero(j, 0, a->Rt);
+	branch_if(j, X86_NE, offset(j, a->imm19));
+}
+
+JIT_INSN(CBNZ_x)
+{
+	compare_zero(j, X86_W, a->Rt);
+	branch_if(j, X86_NE, offset(j, a->imm19));
+}
+
+/* Leaves NE if the bit is set. */
+static void test_bit(struct jit *j, unsigned t, unsigned bit)
+{
+	struct x86_rm x = jit_x(t);
+
+	if (t == 31) {
+		x86_alu(&j->buf, X86_CMP, 0, X86_RSP, x86_r(X86_RSP));
+	} else if (x.mem) {
+		x.disp += (int32_t)(bit / 8);
+		x86_test8_imm(&j->buf, x, (uint8_t)(1u << bit % 8));
+	} else if (bit < 8) {
+		x86_test8_imm(&j->buf, x, (uint8_t)(1u << bit));
+	} else if (bit < 32) {
+		x86_test_imm(&j->buf, 0, x, (int32_t)(1u << bit));
+	} else {
+		x86_mov_rr(&j->buf, X86_W, X86_RAX, x.base);
+		x86_shift_imm(&j->buf, X86_SHR, X86_W, X86_RAX, 32);
+		x86_test_imm(&j->buf, 0, x86_r(X86_RAX), (int32_t)(1u << (bit - 32)));
+	}
+}
+
+JIT_INSN(TBZ)
+{
+	test_bit(j, a->Rt, a->bit);
+	branch_if(j, X86_E, offset(j, a->imm14));
+}
+
+JIT_INSN(TBNZ)
+{
+	test_bit(j, a->Rt, a->bit);
+	branch_if(j, X86_NE, offset(j, a->imm14));
+}
+
+/* ---- To a register ---- */
+
+/* What the branch leaves in PSTATE.BTYPE, as in emu/interp_branch.c. */
+static unsigned btype_of_jump(const struct jit *j, unsigned n)
+{
+	if (!j->cpu->code->has_bti)
+		return 0;
+	return (j->block_flags & JIT_FLAG_GUARDED) && n != 16 && n != 17 ? 3 : 1;
+}
+
+JIT_INSN(BR)
+{
+	jit_copy_z(j, X86_W, X86_RAX, a->Rn);
+	jit_exit_rax(j, btype_of_jump(j, a->Rn));
+}
+
+JIT_INSN(BLR)
+{
+	jit_copy_z(j, X86_W, X86_RAX, a->Rn);
+	set_link(j);
+	jit_exit_rax(j, j->cpu->code->has_bti ? 2 : 0);
+}
+
+JIT_INSN(RET)
+{
+	jit_copy_z(j, X86_W, X86_RAX, a->Rn);
+	jit_exit_rax(j, 0);
+}

@@ -1,0 +1,1146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Translators: data processing on general registers. Arm ARM C6.2.
+ *
+ * Guest registers as the JIT has them, NZCV, and the instructions that compute.
+ * `w` is X86_W for 64-bit operations, 0 for 32-bit ones, whose results the host
+ * zero-extends as the guest does.
+ */
+#include "emu/jit_priv.h"
+
+/* ---- Registers ---- */
+
+const uint8_t jit_pin[32] = {
+	X86_RBX, X86_RSI, X86_RDI, X86_R8, X86_R9, X86_R10, X86_NO_REG, X86_NO_REG,
+	X86_NO_REG, X86_NO_REG, X86_NO_REG, X86_NO_REG, X86_NO_REG, X86_NO_REG, X86_NO_REG, X86_NO_REG,
+	X86_NO_REG, X86_NO_REG, X86_NO_REG, X86_R11, X86_R14, X86_NO_REG, X86_NO_REG, X86_NO_REG,
+	X86_NO_REG, X86_NO_REG, X86_NO_REG, X86_NO_REG, X86_NO_REG, X86_NO_REG, X86_NO_REG, X86_R15,
+};
+
+unsigned jit_read(struct jit *j, unsigned n, unsigned scratch)
+{
+	if (jit_pin[n] != X86_NO_REG)
+		return jit_pin[n];
+	x86_load(&j->buf, X86_W, scratch, jit_x(n));
+	return scratch;
+}
+
+unsigned jit_read_z(struct jit *j, unsigned n, unsigned scratch)
+{
+	if (n != 31)
+		return jit_read(j, n, scratch);
+	x86_mov_imm(&j->buf, scratch, 0);
+	return scratch;
+}
+
+void jit_copy(struct jit *j, uint32_t w, unsigned reg, unsigned n)
+{
+	if (w == 0 || jit_pin[n] != reg)
+		x86_load(&j->buf, w, reg, jit_x(n));
+}
+
+void jit_copy_z(struct jit *j, uint32_t w, unsigned reg, unsigned n)
+{
+	if (n == 31)
+		x86_mov_imm(&j->buf, reg, 0);
+	else
+		jit_copy(j, w, reg, n);
+}
+
+void jit_write(struct jit *j, unsigned n, unsigned reg)
+{
+	if (n == 31)
+		j->sp_checked = false;
+	if (jit_pin[n] == X86_NO_REG)
+		x86_store(&j->buf, X86_W, jit_x(n), reg);
+	else if (jit_pin[n] != reg)
+		x86_mov_rr(&j->buf, X86_W, jit_pin[n], reg);
+}
+
+void jit_write_z(struct jit *j, unsigned n, unsigned reg)
+{
+	if (n != 31)
+		jit_write(j, n, reg);
+}
+
+/* The register to compute a result in; 31 is nothing. */
+static unsigned target_z(unsigned n, unsigned scratch)
+{
+	return n == 31 ? scratch : jit_target(n, scratch);
+}
+
+static uint32_t width(bool sf)
+{
+	return sf ? X86_W : 0;
+}
+
+/* ---- NZCV ---- */
+
+static void flags_to_mem(struct jit *j)
+{
+	x86_lahf(&j->buf);
+	x86_setcc(&j->buf, X86_O, X86_RAX);
+	x86_store(&j->buf, 0, JIT_CPU(jit_hot.flags), X86_RAX);
+}
+
+void jit_flags_from_sub(struct jit *j)
+{
+	if (j->insn[j->i].flags_to_mem)
+		flags_to_mem(j);
+	j->eflags = JIT_EFLAGS_SUB;
+}
+
+void jit_flags_from_add(struct jit *j)
+{
+	j->eflags = JIT_EFLAGS_ADD;
+	if (j->insn[j->i].flags_to_mem) {
+		x86_cmc(&j->buf);
+		flags_to_mem(j);
+		j->eflags = JIT_EFLAGS_SUB;
+	}
+}
+
+static void load_flags(struct jit *j)
+{
+	if (j->eflags != JIT_EFLAGS_NONE)
+		return;
+	x86_load(&j->buf, 0, X86_RAX, JIT_CPU(jit_hot.flags));
+	x86_u8(&j->buf, 0x04); /* add al, 127: overflows if AL is 1 */
+	x86_u8(&j->buf, 0x7f);
+	x86_sahf(&j->buf);
+	j->eflags = JIT_EFLAGS_SUB;
+}
+
+enum x86_cc jit_condition(struct jit *j, unsigned cond)
+{
+	static const uint8_t cc[14] = {
+		X86_E, X86_NE, X86_AE, X86_B, X86_S, X86_NS, X86_O, X86_NO, X86_A, X86_BE, X86_GE, X86_L, X86_G, X86_LE,
+	};
+
+	load_flags(j);
+	if (j->eflags == JIT_EFLAGS_ADD && (cond == 2 || cond == 3 || cond == 8 || cond == 9)) {
+		x86_cmc(&j->buf);
+		j->eflags = JIT_EFLAGS_SUB;
+	}
+	return cc[cond];
+}
+
+void jit_carry(struct jit *j)
+{
+	load_flags(j);
+	if (j->eflags == JIT_EFLAGS_ADD)
+		x86_cmc(&j->buf);
+	j->eflags = JIT_EFLAGS_SUB;
+}
+
+/* Sets the host's flags to a constant NZCV. */
+static void set_flags(struct jit *j, uint32_t nzcv)
+{
+	x86_mov_imm(&j->buf, X86_RAX, jit_flags_of(nzcv));
+	x86_u8(&j->buf, 0x04);
+	x86_u8(&j->buf, 0x7f);
+	x86_sahf(&j->buf);
+}
+
+/* ---- PC-relative ---- */
+
+static void move_constant(struct jit *j, unsigned d, uint64_t val)
+{
+	if (d == 31)
+		return;
+	unsigned reg = jit_target(d, X86_RAX);
+	x86_mov_imm(&j->buf, reg, val);
+	jit_write(j, d, reg);
+}
+
+JIT_INSN(ADR)
+{
+	move_constant(j, a->Rd, j->pc + ((uint64_t)a->immhi << 2 | a->immlo));
+}
+
+JIT_INSN(ADRP)
+{
+	move_constant(j, a->Rd, (j->pc & ~0xfffull) + (((uint64_t)a->immhi << 2 | a->immlo) << 12));
+}
+
+/* ---- Two operands ---- */
+
+/* Xd = Xn op `rm`, for registers of the kind that 31 is zero. `rm` is not RAX. The host's flags are the result's. */
+static void three_operands(struct jit *j, enum x86_alu alu, uint32_t w, unsigned d, unsigned n, struct x86_rm rm)
+{
+	struct x86_buf *b = &j->buf;
+	unsigned reg = target_z(d, X86_RAX);
+	bool commutes = alu != X86_SUB && alu != X86_SBB;
+
+	if (!rm.mem && rm.base == reg && !(n != 31 && jit_pin[n] == reg)) {
+		if (commutes && n != 31) {
+			x86_alu(b, alu, w, reg, jit_x(n));
+			jit_write_z(j, d, reg);
+			return;
+		}
+		reg = X86_RAX;
+	}
+	jit_copy_z(j, w, reg, n);
+	x86_alu(b, alu, w, reg, rm);
+	jit_write_z(j, d, reg);
+}
+
+/* ---- Add/subtract (immediate): 31 is SP, but for the result of those that set flags ---- */
+
+static int32_t add_imm(const struct a64_args_ADD_imm *a)
+{
+	return a->sh ? a->imm12 << 12 : a->imm12;
+}
+
+static void add_constant(struct jit *j, const struct a64_args_ADD_imm *a, int32_t val)
+{
+	unsigned reg = jit_target(a->Rd, X86_RAX);
+	uint32_t w = width(a->sf);
+	bool aligned = j->sp_checked && a->Rd == 31 && a->Rn == 31 && a->sf && val % 16 == 0;
+
+	if (a->Rd == a->Rn && a->sf) {
+		x86_alu_imm(&j->buf, X86_ADD, w, jit_x(a->Rd), val);
+		if (a->Rd == 31)
+			j->sp_checked = aligned;
+		return;
+	}
+	if (val == 0)
+		jit_copy(j, w, reg, a->Rn);
+	else
+		x86_lea(&j->buf, w, reg, x86_m(jit_read(j, a->Rn, X86_RAX), val));
+	jit_write(j, a->Rd, reg);
+}
+
+JIT_INSN(ADD_imm)
+{
+	add_constant(j, a, add_imm(a));
+}
+
+JIT_INSN(SUB_imm)
+{
+	add_constant(j, a, -add_imm(a));
+}
+
+/* Xd = Xn op constant with flags; 31 is SP for n. */
+static void flags_imm(struct jit *j, enum x86_alu alu, const struct a64_args_ADD_imm *a)
+{
+	uint32_t w = width(a->sf);
+	unsigned reg = target_z(a->Rd, X86_RAX);
+
+	if (a->Rd == 31 && alu == X86_SUB) {
+		x86_alu_imm(&j->buf, X86_CMP, w, jit_x(a->Rn), add_imm(a));
+		return;
+	}
+	jit_copy(j, w, reg, a->Rn);
+	x86_alu_imm(&j->buf, alu, w, x86_r(reg), add_imm(a));
+	jit_write_z(j, a->Rd, reg);
+}
+
+JIT_INSN(ADDS_imm)
+{
+	flags_imm(j, X86_ADD, a);
+	jit_flags_from_add(j);
+}
+
+JIT_INSN(SUBS_imm)
+{
+	flags_imm(j, X86_SUB, a);
+	jit_flags_from_sub(j);
+}
+
+/* ---- Logical (immediate): 31 is SP for the result of those that set no flags ---- */
+
+/* DecodeBitMasks(); false if the encoding is reserved. */
+static bool bit_mask(const struct a64_args_AND_imm *a, uint64_t *ret_mask)
+{
+	unsigned element = (unsigned)a->N << 6 | (~a->imms & 0x3fu);
+
+	if (element < 2)
+		return false;
+	unsigned bits = 1u << (31 - __builtin_clz(element));
+	unsigned ones = (a->imms & (bits - 1)) + 1, rotate = a->immr & (bits - 1);
+	if (ones == bits)
+		return false;
+	uint64_t mask = (UINT64_C(1) << ones) - 1;
+	if (rotate)
+		mask = mask >> rotate | mask << (bits - rotate);
+	if (bits < 64)
+		mask &= (UINT64_C(1) << bits) - 1;
+	for (; bits < 64; bits *= 2)
+		mask |= mask << bits;
+	*ret_mask = mask;
+	return true;
+}
+
+static void logical_imm(struct jit *j, enum x86_alu alu, const struct a64_args_AND_imm *a, bool flags)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t w = width(a->sf);
+	uint64_t mask;
+
+	if (!bit_mask(a, &mask)) {
+		jit_fallback(j);
+		return;
+	}
+	if (!a->sf)
+		mask = (uint32_t)mask;
+	bool nothing = flags && a->Rd == 31;
+	if (alu == X86_OR && a->Rn == 31) {
+		unsigned reg = jit_target(a->Rd, X86_RAX);
+		x86_mov_imm(b, reg, mask);
+		jit_write(j, a->Rd, reg);
+		return;
+	}
+	unsigned reg = nothing ? X86_RAX : jit_target(a->Rd, X86_RAX);
+	bool fits = a->sf ? mask == (uint64_t)(int32_t)mask : true;
+	if (nothing && fits && a->Rn != 31) {
+		x86_test_imm(b, w, jit_x(a->Rn), (int32_t)mask);
+		return;
+	}
+	if (!fits) {
+		x86_mov_imm(b, X86_RCX, mask);
+		jit_copy_z(j, w, reg, a->Rn);
+		x86_alu(b, alu, w, reg, x86_r(X86_RCX));
+	} else {
+		jit_copy_z(j, w, reg, a->Rn);
+		x86_alu_imm(b, alu, w, x86_r(reg), (int32_t)mask);
+	}
+	if (!nothing)
+		jit_write(j, a->Rd, reg);
+}
+
+JIT_INSN(AND_imm)
+{
+	logical_imm(j, X86_AND, a, false);
+}
+
+JIT_INSN(ORR_imm)
+{
+	logical_imm(j, X86_OR, a, false);
+}
+
+JIT_INSN(EOR_imm)
+{
+	logical_imm(j, X86_XOR, a, false);
+}
+
+JIT_INSN(ANDS_imm)
+{
+	logical_imm(j, X86_AND, a, true);
+	jit_flags_from_add(j);
+}
+
+/* ---- Move wide ---- */
+
+JIT_INSN(MOVN)
+{
+	uint64_t val = ~((uint64_t)a->imm16 << a->hw * 16);
+
+	move_constant(j, a->Rd, a->sf ? val : (uint32_t)val);
+}
+
+JIT_INSN(MOVZ)
+{
+	move_constant(j, a->Rd, (uint64_t)a->imm16 << a->hw * 16);
+}
+
+JIT_INSN(MOVK)
+{
+	struct x86_buf *b = &j->buf;
+
+	if (a->Rd == 31)
+		return;
+	struct x86_rm x = jit_x(a->Rd);
+	if (x.mem) {
+		/* 16 bits in place; the upper half goes if this is a W register */
+		if (!a->sf) {
+			x86_op(b, 0xc7, 0, (struct x86_rm){ x.base, x.index, 0, true, x.disp + 4 });
+			x86_u32(b, 0);
+		}
+		x.disp += a->hw * 2;
+		x86_op(b, 0xc7 | X86_66, 0, x);
+		x86_u8(b, a->imm16 & 0xff);
+		x86_u8(b, a->imm16 >> 8);
+		return;
+	}
+	uint64_t keep = ~(UINT64_C(0xffff) << a->hw * 16), val = (uint64_t)a->imm16 << a->hw * 16;
+	if (a->hw == 0) {
+		if (!a->sf)
+			x86_mov_rr(b, 0, x.base, x.base);
+		x86_op(b, 0xc7 | X86_66, 0, x);
+		x86_u8(b, a->imm16 & 0xff);
+		x86_u8(b, a->imm16 >> 8);
+	} else if (!a->sf) {
+		x86_alu_imm(b, X86_AND, 0, x, (int32_t)keep);
+		x86_alu_imm(b, X86_OR, 0, x, (int32_t)val);
+	} else {
+		x86_mov_imm(b, X86_RAX, keep);
+		x86_alu(b, X86_AND, X86_W, x.base, x86_r(X86_RAX));
+		x86_mov_imm(b, X86_RAX, val);
+		x86_alu(b, X86_OR, X86_W, x.base, x86_r(X86_RAX));
+	}
+}
+
+/* ---- Bitfield ---- */
+
+static void shift_field(struct jit *j, enum x86_shift shift, uint32_t w, unsigned reg, unsigned amount)
+{
+	if (amount)
+		x86_shift_imm(&j->buf, shift, w, reg, amount);
+}
+
+/* SBFM, UBFM: the field [imms:immr] down to bit 0, or [imms:0] up to width - immr. */
+static void bitfield(struct jit *j, const struct a64_args_UBFM_x *a, bool is_signed, bool sf)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t w = width(sf);
+	unsigned bits = sf ? 64 : 32, immr = a->immr, imms = a->imms;
+	enum x86_shift right = is_signed ? X86_SAR : X86_SHR;
+
+	if (a->Rd == 31)
+		return;
+	unsigned reg = jit_target(a->Rd, X86_RAX);
+	struct x86_rm src = jit_x(a->Rn);
+	if (a->Rn == 31) {
+		x86_mov_imm(b, reg, 0);
+	} else if (immr == 0 && imms == 7) {
+		x86_op(b, is_signed ? X86_MOVSX8 | w : X86_MOVZX8, reg, src);
+	} else if (immr == 0 && imms == 15) {
+		x86_op(b, is_signed ? X86_MOVSX16 | w : X86_MOVZX16, reg, src);
+	} else if (immr == 0 && imms == 31) {
+		x86_op(b, is_signed && sf ? X86_MOVSXD : X86_MOV_LOAD, reg, src);
+	} else {
+		jit_copy(j, w, reg, a->Rn);
+		if (imms >= immr) {
+			unsigned len = imms - immr + 1;
+			if (imms == bits - 1) {
+				shift_field(j, right, w, reg, immr);
+			} else if (!is_signed && len < 31) {
+				shift_field(j, X86_SHR, w, reg, immr);
+				x86_alu_imm(b, X86_AND, 0, x86_r(reg), (int32_t)((1u << len) - 1));
+			} else {
+				shift_field(j, X86_SHL, w, reg, bits - 1 - imms);
+				shift_field(j, right, w, reg, bits - len);
+			}
+		} else {
+			unsigned up = bits - immr;
+			if (imms + 1 == immr) {
+				shift_field(j, X86_SHL, w, reg, up);
+			} else {
+				shift_field(j, X86_SHL, w, reg, bits - 1 - imms);
+				shift_field(j, right, w, reg, bits - 1 - imms - up);
+			}
+		}
+	}
+	jit_write(j, a->Rd, reg);
+}
+
+JIT_INSN(SBFM_w)
+{
+	bitfield(j, (const void *)a, true, false);
+}
+
+JIT_INSN(SBFM_x)
+{
+	bitfield(j, (const void *)a, true, true);
+}
+
+JIT_INSN(UBFM_w)
+{
+	bitfield(j, (const void *)a, false, false);
+}
+
+JIT_INSN(UBFM_x)
+{
+	bitfield(j, (const void *)a, false, true);
+}
+
+static void and_constant(struct jit *j, uint32_t w, unsigned reg, uint64_t val, unsigned scratch)
+{
+	if (!w)
+		x86_alu_imm(&j->buf, X86_AND, 0, x86_r(reg), (int32_t)val);
+	else if (val == (uint64_t)(int32_t)val)
+		x86_alu_imm(&j->buf, X86_AND, w, x86_r(reg), (int32_t)val);
+	else {
+		x86_mov_imm(&j->buf, scratch, val);
+		x86_alu(&j->buf, X86_AND, w, reg, x86_r(scratch));
+	}
+}
+
+static void insert_field(struct jit *j, const struct a64_args_BFM_x *a, bool sf)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t w = width(sf);
+	unsigned bits = sf ? 64 : 32, immr = a->immr, imms = a->imms;
+	bool down = imms >= immr;
+	unsigned len = down ? imms - immr + 1 : imms + 1, at = down ? 0 : bits - immr;
+	uint64_t mask = ~0ull >> (64 - len) << at;
+
+	if (a->Rd == 31)
+		return;
+	/* RCX = the field in place, RAX = the rest */
+	jit_copy_z(j, w, X86_RCX, a->Rn);
+	shift_field(j, X86_SHL, w, X86_RCX, bits - 1 - imms);
+	shift_field(j, X86_SHR, w, X86_RCX, bits - len);
+	shift_field(j, X86_SHL, w, X86_RCX, at);
+	jit_copy(j, w, X86_RAX, a->Rd);
+	and_constant(j, w, X86_RAX, ~mask, X86_RDX);
+	x86_alu(b, X86_OR, w, X86_RAX, x86_r(X86_RCX));
+	jit_write(j, a->Rd, X86_RAX);
+}
+
+JIT_INSN(BFM_w)
+{
+	insert_field(j, (const void *)a, false);
+}
+
+JIT_INSN(BFM_x)
+{
+	insert_field(j, (const void *)a, true);
+}
+
+/* ---- Extract ---- */
+
+static void extract(struct jit *j, const struct a64_args_EXTR_x *a, bool sf)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t w = width(sf);
+
+	if (a->Rd == 31)
+		return;
+	jit_copy_z(j, w, X86_RAX, a->Rm);
+	if (a->imms && a->Rn == a->Rm) {
+		x86_shift_imm(b, X86_ROR, w, X86_RAX, a->imms);
+	} else if (a->imms) {
+		jit_copy_z(j, w, X86_RCX, a->Rn);
+		x86_op(b, 0xac | X86_0F | w, X86_RCX, x86_r(X86_RAX)); /* shrd rax, rcx, imm8 */
+		x86_u8(b, a->imms);
+	}
+	jit_write(j, a->Rd, X86_RAX);
+}
+
+JIT_INSN(EXTR_w)
+{
+	extract(j, (const void *)a, false);
+}
+
+JIT_INSN(EXTR_x)
+{
+	extract(j, (const void *)a, true);
+}
+
+/* ---- Data processing, 2 source ---- */
+
+static void divide(struct jit *j, const struct a64_args_UDIV *a, bool is_signed)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t w = width(a->sf), to_end[2] = { 0, 0 };
+
+	if (a->Rd == 31)
+		return;
+	jit_copy_z(j, w, X86_RCX, a->Rm);
+	jit_copy_z(j, w, X86_RAX, a->Rn);
+	x86_test_rr(b, w, X86_RCX, X86_RCX);
+	uint32_t nonzero = x86_jcc(b, X86_NE);
+	x86_mov_imm(b, X86_RAX, 0);
+	to_end[0] = x86_jmp(b);
+	x86_bind_here(b, nonzero);
+	if (is_signed) {
+		/* by -1, the most negative number would trap */
+		x86_alu_imm(b, X86_CMP, w, x86_r(X86_RCX), -1);
+		uint32_t usual = x86_jcc(b, X86_NE);
+		x86_group3(b, X86_NEG, w, X86_RAX);
+		to_end[1] = x86_jmp(b);
+		x86_bind_here(b, usual);
+		if (w)
+			x86_u8(b, 0x48);
+		x86_u8(b, 0x99); /* cdq, cqo */
+		x86_group3(b, X86_IDIV, w, X86_RCX);
+	} else {
+		x86_mov_imm(b, X86_RDX, 0);
+		x86_group3(b, X86_DIV, w, X86_RCX);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		if (to_end[i])
+			x86_bind_here(b, to_end[i]);
+	jit_write(j, a->Rd, X86_RAX);
+}
+
+JIT_INSN(UDIV)
+{
+	divide(j, a, false);
+}
+
+JIT_INSN(SDIV)
+{
+	divide(j, a, true);
+}
+
+static void shift_by_register(struct jit *j, enum x86_shift shift, const struct a64_args_LSLV *a)
+{
+	uint32_t w = width(a->sf);
+
+	if (a->Rd == 31)
+		return;
+	jit_copy_z(j, 0, X86_RCX, a->Rm);
+	jit_copy_z(j, w, X86_RAX, a->Rn);
+	x86_shift_cl(&j->buf, shift, w, X86_RAX);
+	jit_write(j, a->Rd, X86_RAX);
+}
+
+JIT_INSN(LSLV)
+{
+	shift_by_register(j, X86_SHL, a);
+}
+
+JIT_INSN(LSRV)
+{
+	shift_by_register(j, X86_SHR, a);
+}
+
+JIT_INSN(ASRV)
+{
+	shift_by_register(j, X86_SAR, a);
+}
+
+JIT_INSN(RORV)
+{
+	shift_by_register(j, X86_ROR, a);
+}
+
+/* ---- Data processing, 1 source ---- */
+
+static void byte_swap(struct x86_buf *b, uint32_t w, unsigned reg)
+{
+	unsigned rex = (w ? 8u : 0) | (reg & 8) >> 3;
+
+	if (rex)
+		x86_u8(b, 0x40 | rex);
+	x86_u8(b, 0x0f);
+	x86_u8(b, 0xc8 | (reg & 7));
+}
+
+/* RAX = the bits of RAX under `mask` changed for those `shift` above; clobbers RCX, RDX. */
+static void swap_bits(struct x86_buf *b, uint32_t w, uint64_t mask, unsigned shift)
+{
+	x86_mov_imm(b, X86_RDX, w ? mask : (uint32_t)mask);
+	x86_mov_rr(b, w, X86_RCX, X86_RAX);
+	x86_shift_imm(b, X86_SHR, w, X86_RCX, shift);
+	x86_alu(b, X86_AND, w, X86_RCX, x86_r(X86_RDX));
+	x86_alu(b, X86_AND, w, X86_RAX, x86_r(X86_RDX));
+	x86_shift_imm(b, X86_SHL, w, X86_RAX, shift);
+	x86_alu(b, X86_OR, w, X86_RAX, x86_r(X86_RCX));
+}
+
+JIT_INSN(RBIT)
+{
+	uint32_t w = width(a->sf);
+
+	if (a->Rd == 31)
+		return;
+	jit_copy_z(j, w, X86_RAX, a->Rn);
+	byte_swap(&j->buf, w, X86_RAX);
+	swap_bits(&j->buf, w, 0x0f0f0f0f0f0f0f0f, 4);
+	swap_bits(&j->buf, w, 0x3333333333333333, 2);
+	swap_bits(&j->buf, w, 0x5555555555555555, 1);
+	jit_write(j, a->Rd, X86_RAX);
+}
+
+JIT_INSN(REV16)
+{
+	uint32_t w = width(a->sf);
+
+	if (a->Rd == 31)
+		return;
+	jit_copy_z(j, w, X86_RAX, a->Rn);
+	swap_bits(&j->buf, w, 0x00ff00ff00ff00ff, 8);
+	jit_write(j, a->Rd, X86_RAX);
+}
+
+static void reverse(struct jit *j, unsigned d, unsigned n, uint32_t w, unsigned rotate)
+{
+	if (d == 31)
+		return;
+	unsigned reg = jit_target(d, X86_RAX);
+	jit_copy_z(j, w, reg, n);
+	byte_swap(&j->buf, w, reg);
+	if (rotate)
+		x86_shift_imm(&j->buf, X86_ROL, w, reg, rotate);
+	jit_write(j, d, reg);
+}
+
+JIT_INSN(REV_w)
+{
+	reverse(j, a->Rd, a->Rn, 0, 0);
+}
+
+JIT_INSN(REV32_x)
+{
+	reverse(j, a->Rd, a->Rn, X86_W, 32);
+}
+
+JIT_INSN(REV_x)
+{
+	reverse(j, a->Rd, a->Rn, X86_W, 0);
+}
+
+JIT_INSN(CLZ)
+{
+	if (a->Rd == 31)
+		return;
+	unsigned reg = jit_target(a->Rd, X86_RAX);
+	unsigned n = jit_read_z(j, a->Rn, X86_RCX);
+	x86_op(&j->buf, X86_LZCNT | width(a->sf), reg, x86_r(n));
+	jit_write(j, a->Rd, reg);
+}
+
+JIT_INSN(CLS)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t w = width(a->sf);
+
+	if (a->Rd == 31)
+		return;
+	jit_copy_z(j, w, X86_RAX, a->Rn);
+	x86_mov_rr(b, w, X86_RCX, X86_RAX);
+	x86_shift_imm(b, X86_SAR, w, X86_RCX, 1);
+	x86_alu(b, X86_XOR, w, X86_RAX, x86_r(X86_RCX));
+	x86_op(b, X86_LZCNT | w, X86_RAX, x86_r(X86_RAX));
+	x86_alu_imm(b, X86_SUB, 0, x86_r(X86_RAX), 1);
+	jit_write(j, a->Rd, X86_RAX);
+}
+
+/* ---- Shifted and extended operands ---- */
+
+/* Xm shifted, as an operand: where it is, or in RCX. */
+static struct x86_rm shifted(struct jit *j, const struct a64_args_AND_shift *a)
+{
+	static const uint8_t shifts[4] = { X86_SHL, X86_SHR, X86_SAR, X86_ROR };
+
+	if (a->imm6 == 0 && a->Rm != 31)
+		return jit_x(a->Rm);
+	jit_copy_z(j, width(a->sf), X86_RCX, a->Rm);
+	shift_field(j, shifts[a->shift], width(a->sf), X86_RCX, a->imm6);
+	return x86_r(X86_RCX);
+}
+
+static struct x86_rm inverted(struct jit *j, const struct a64_args_AND_shift *a)
+{
+	struct x86_rm rm = shifted(j, a);
+
+	if (rm.mem || rm.base != X86_RCX)
+		x86_load(&j->buf, width(a->sf), X86_RCX, rm);
+	x86_group3(&j->buf, X86_NOT, width(a->sf), X86_RCX);
+	return x86_r(X86_RCX);
+}
+
+JIT_INSN(AND_shift)
+{
+	three_operands(j, X86_AND, width(a->sf), a->Rd, a->Rn, shifted(j, a));
+}
+
+JIT_INSN(BIC_shift)
+{
+	three_operands(j, X86_AND, width(a->sf), a->Rd, a->Rn, inverted(j, a));
+}
+
+/* With Xn zero, these are moves. */
+static void or_operand(struct jit *j, const struct a64_args_AND_shift *a, struct x86_rm rm)
+{
+	if (a->Rd == 31)
+		return;
+	if (a->Rn == 31) {
+		unsigned reg = jit_target(a->Rd, X86_RAX);
+		if (rm.mem || rm.base != reg || !a->sf)
+			x86_load(&j->buf, width(a->sf), reg, rm);
+		jit_write(j, a->Rd, reg);
+	} else {
+		three_operands(j, X86_OR, width(a->sf), a->Rd, a->Rn, rm);
+	}
+}
+
+JIT_INSN(ORR_shift)
+{
+	or_operand(j, a, shifted(j, a));
+}
+
+JIT_INSN(ORN_shift)
+{
+	or_operand(j, a, inverted(j, a));
+}
+
+JIT_INSN(EOR_shift)
+{
+	three_operands(j, X86_XOR, width(a->sf), a->Rd, a->Rn, shifted(j, a));
+}
+
+JIT_INSN(EON_shift)
+{
+	three_operands(j, X86_XOR, width(a->sf), a->Rd, a->Rn, inverted(j, a));
+}
+
+JIT_INSN(ANDS_shift)
+{
+	if (a->Rd == 31 && a->Rn == a->Rm && a->imm6 == 0 && a->Rn != 31) {
+		unsigned n = jit_read(j, a->Rn, X86_RCX);
+		x86_test_rr(&j->buf, width(a->sf), n, n);
+	} else {
+		three_operands(j, X86_AND, width(a->sf), a->Rd, a->Rn, shifted(j, a));
+	}
+	jit_flags_from_add(j);
+}
+
+JIT_INSN(BICS_shift)
+{
+	three_operands(j, X86_AND, width(a->sf), a->Rd, a->Rn, inverted(j, a));
+	jit_flags_from_add(j);
+}
+
+/* ---- Add/subtract (shifted register) ---- */
+
+JIT_INSN(ADD_shift)
+{
+	uint32_t w = width(a->sf);
+
+	if (a->Rd != 31 && a->Rn != 31 && a->Rm != 31 && a->shift == 0 && a->imm6 <= 3 && a->Rd != a->Rn &&
+	    jit_pin[a->Rn] != X86_NO_REG && jit_pin[a->Rm] != X86_NO_REG) {
+		unsigned reg = jit_target(a->Rd, X86_RAX);
+		x86_lea(&j->buf, w, reg, x86_mx(jit_pin[a->Rn], jit_pin[a->Rm], a->imm6, 0));
+		jit_write(j, a->Rd, reg);
+		return;
+	}
+	three_operands(j, X86_ADD, w, a->Rd, a->Rn, shifted(j, a));
+}
+
+JIT_INSN(ADDS_shift)
+{
+	three_operands(j, X86_ADD, width(a->sf), a->Rd, a->Rn, shifted(j, a));
+	jit_flags_from_add(j);
+}
+
+JIT_INSN(SUB_shift)
+{
+	three_operands(j, X86_SUB, width(a->sf), a->Rd, a->Rn, shifted(j, a));
+}
+
+static void compare_operand(struct jit *j, uint32_t w, unsigned n, struct x86_rm rm)
+{
+	unsigned reg = n == 31 ? jit_read_z(j, n, X86_RAX) : jit_read(j, n, X86_RAX);
+
+	x86_alu(&j->buf, X86_CMP, w, reg, rm);
+}
+
+JIT_INSN(SUBS_shift)
+{
+	struct x86_rm rm = shifted(j, a);
+
+	if (a->Rd == 31)
+		compare_operand(j, width(a->sf), a->Rn, rm);
+	else
+		three_operands(j, X86_SUB, width(a->sf), a->Rd, a->Rn, rm);
+	jit_flags_from_sub(j);
+}
+
+/* ---- Add/subtract (extended register): 31 is SP, but for m, and the result of those that set flags ---- */
+
+/* RCX = Xm extended and shifted. */
+static struct x86_rm extended(struct jit *j, const struct a64_args_ADD_ext *a)
+{
+	static const uint32_t ops[8] = {
+		X86_MOVZX8, X86_MOVZX16, X86_MOV_LOAD, X86_MOV_LOAD | X86_W,
+		X86_MOVSX8 | X86_W, X86_MOVSX16 | X86_W, X86_MOVSXD, X86_MOV_LOAD | X86_W,
+	};
+
+	if (a->Rm == 31)
+		x86_mov_imm(&j->buf, X86_RCX, 0);
+	else
+		x86_op(&j->buf, ops[a->option], X86_RCX, jit_x(a->Rm));
+	shift_field(j, X86_SHL, X86_W, X86_RCX, a->imm3);
+	return x86_r(X86_RCX);
+}
+
+static void extended_operand(struct jit *j, enum x86_alu alu, const struct a64_args_ADD_ext *a)
+{
+	struct x86_rm rm = extended(j, a);
+	unsigned reg = jit_target(a->Rd, X86_RAX);
+
+	jit_copy(j, width(a->sf), reg, a->Rn);
+	x86_alu(&j->buf, alu, width(a->sf), reg, rm);
+	jit_write(j, a->Rd, reg);
+}
+
+JIT_INSN(ADD_ext)
+{
+	extended_operand(j, X86_ADD, a);
+}
+
+JIT_INSN(SUB_ext)
+{
+	extended_operand(j, X86_SUB, a);
+}
+
+static void extended_flags(struct jit *j, enum x86_alu alu, const struct a64_args_ADD_ext *a)
+{
+	struct x86_rm rm = extended(j, a);
+	unsigned reg = target_z(a->Rd, X86_RAX);
+
+	jit_copy(j, width(a->sf), reg, a->Rn);
+	x86_alu(&j->buf, alu, width(a->sf), reg, rm);
+	jit_write_z(j, a->Rd, reg);
+}
+
+JIT_INSN(ADDS_ext)
+{
+	extended_flags(j, X86_ADD, a);
+	jit_flags_from_add(j);
+}
+
+JIT_INSN(SUBS_ext)
+{
+	extended_flags(j, X86_SUB, a);
+	jit_flags_from_sub(j);
+}
+
+/* ---- Add/subtract with carry ---- */
+
+/* Operands are in registers before the flags are made. */
+static void carry_op(struct jit *j, const struct a64_args_ADC *a, bool subtract)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t w = width(a->sf);
+
+	jit_copy_z(j, w, X86_RCX, a->Rn);
+	unsigned m = jit_read_z(j, a->Rm, X86_RDX);
+	jit_carry(j);
+	if (!subtract)
+		x86_cmc(b);
+	x86_alu(b, subtract ? X86_SBB : X86_ADC, w, X86_RCX, x86_r(m));
+	jit_write_z(j, a->Rd, X86_RCX);
+}
+
+JIT_INSN(ADC)
+{
+	carry_op(j, a, false);
+}
+
+JIT_INSN(ADCS)
+{
+	carry_op(j, a, false);
+	jit_flags_from_add(j);
+}
+
+JIT_INSN(SBC)
+{
+	carry_op(j, a, true);
+}
+
+JIT_INSN(SBCS)
+{
+	carry_op(j, a, true);
+	jit_flags_from_sub(j);
+}
+
+/* ---- Conditional compare ---- */
+
+/* Both ways end with the host's flags as a subtraction leaves them. */
+static void compare_if(struct jit *j, unsigned cond, uint32_t w, unsigned n, struct x86_rm rm, int32_t imm, bool negate,
+		       unsigned nzcv)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t no = 0, end = 0;
+
+	if (cond < 14)
+		no = x86_jcc(b, jit_condition(j, cond) ^ 1);
+	jit_copy_z(j, w, X86_RAX, n);
+	if (rm.base == X86_NO_REG)
+		x86_alu_imm(b, negate ? X86_ADD : X86_CMP, w, x86_r(X86_RAX), imm);
+	else
+		x86_alu(b, negate ? X86_ADD : X86_CMP, w, X86_RAX, rm);
+	if (negate)
+		x86_cmc(b);
+	if (cond < 14) {
+		end = x86_jmp(b);
+		x86_bind_here(b, no);
+		set_flags(j, nzcv << 28);
+		x86_bind_here(b, end);
+	}
+	jit_flags_from_sub(j);
+}
+
+static struct x86_rm operand_z(struct jit *j, unsigned n)
+{
+	if (n != 31)
+		return jit_x(n);
+	x86_mov_imm(&j->buf, X86_RCX, 0);
+	return x86_r(X86_RCX);
+}
+
+JIT_INSN(CCMN_reg)
+{
+	compare_if(j, a->cond, width(a->sf), a->Rn, operand_z(j, a->Rm), 0, true, a->nzcv);
+}
+
+JIT_INSN(CCMP_reg)
+{
+	compare_if(j, a->cond, width(a->sf), a->Rn, operand_z(j, a->Rm), 0, false, a->nzcv);
+}
+
+JIT_INSN(CCMN_imm)
+{
+	compare_if(j, a->cond, width(a->sf), a->Rn, x86_r(X86_NO_REG), a->imm5, true, a->nzcv);
+}
+
+JIT_INSN(CCMP_imm)
+{
+	compare_if(j, a->cond, width(a->sf), a->Rn, x86_r(X86_NO_REG), a->imm5, false, a->nzcv);
+}
+
+/* ---- Conditional select: nothing here may touch the host's flags ---- */
+
+enum select { SELECT_PLAIN, SELECT_INC, SELECT_INV, SELECT_NEG };
+
+static void select_op(struct jit *j, const struct a64_args_CSEL *a, enum select kind)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t w = width(a->sf);
+
+	if (a->Rd == 31)
+		return;
+	if (a->cond >= 14) {
+		jit_copy_z(j, w, X86_RCX, a->Rn);
+		jit_write(j, a->Rd, X86_RCX);
+		return;
+	}
+	enum x86_cc cc = jit_condition(j, a->cond);
+	jit_copy_z(j, w, X86_RCX, a->Rm);
+	if (kind == SELECT_INV || kind == SELECT_NEG)
+		x86_group3(b, X86_NOT, w, X86_RCX);
+	if (kind == SELECT_INC || kind == SELECT_NEG)
+		x86_lea(b, w, X86_RCX, x86_m(X86_RCX, 1));
+	if (a->Rn == 31) {
+		x86_mov_imm(b, X86_RDX, 0);
+		x86_cmov(b, cc, w, X86_RCX, x86_r(X86_RDX));
+	} else {
+		x86_cmov(b, cc, w, X86_RCX, jit_x(a->Rn));
+	}
+	jit_write(j, a->Rd, X86_RCX);
+}
+
+JIT_INSN(CSEL)
+{
+	select_op(j, a, SELECT_PLAIN);
+}
+
+JIT_INSN(CSINC)
+{
+	select_op(j, a, SELECT_INC);
+}
+
+JIT_INSN(CSINV)
+{
+	select_op(j, a, SELECT_INV);
+}
+
+JIT_INSN(CSNEG)
+{
+	select_op(j, a, SELECT_NEG);
+}
+
+/* ---- Data processing, 3 source ---- */
+
+/* Xd = Xa +- RCX. */
+static void accumulate(struct jit *j, uint32_t w, unsigned d, unsigned acc, bool subtract)
+{
+	if (acc == 31) {
+		if (subtract)
+			x86_group3(&j->buf, X86_NEG, w, X86_RCX);
+		jit_write(j, d, X86_RCX);
+	} else if (subtract) {
+		jit_copy(j, w, X86_RAX, acc);
+		x86_alu(&j->buf, X86_SUB, w, X86_RAX, x86_r(X86_RCX));
+		jit_write(j, d, X86_RAX);
+	} else {
+		x86_alu(&j->buf, X86_ADD, w, X86_RCX, jit_x(acc));
+		jit_write(j, d, X86_RCX);
+	}
+}
+
+static void multiply(struct jit *j, const struct a64_args_MADD *a, bool subtract)
+{
+	uint32_t w = width(a->sf);
+
+	if (a->Rd == 31)
+		return;
+	jit_copy_z(j, w, X86_RCX, a->Rn);
+	if (a->Rm == 31)
+		x86_mov_imm(&j->buf, X86_RCX, 0);
+	else
+		x86_op(&j->buf, X86_IMUL | w, X86_RCX, jit_x(a->Rm));
+	accumulate(j, w, a->Rd, a->Ra, subtract);
+}
+
+JIT_INSN(MADD)
+{
+	multiply(j, a, false);
+}
+
+JIT_INSN(MSUB)
+{
+	multiply(j, a, true);
+}
+
+static void multiply_long(struct jit *j, const struct a64_args_SMADDL *a, bool is_signed, bool subtract)
+{
+	uint32_t op = is_signed ? X86_MOVSXD : X86_MOV_LOAD;
+
+	if (a->Rd == 31)
+		return;
+	if (a->Rn == 31 || a->Rm == 31) {
+		x86_mov_imm(&j->buf, X86_RCX, 0);
+	} else {
+		x86_op(&j->buf, op, X86_RCX, jit_x(a->Rn));
+		x86_op(&j->buf, op, X86_RAX, jit_x(a->Rm));
+		x86_op(&j->buf, X86_IMUL | X86_W, X86_RCX, x86_r(X86_RAX));
+	}
+	accumulate(j, X86_W, a->Rd, a->Ra, subtract);
+}
+
+JIT_INSN(SMADDL)
+{
+	multiply_long(j, a, true, false);
+}
+
+JIT_INSN(SMSUBL)
+{
+	multiply_long(j, a, true, true);
+}
+
+JIT_INSN(UMADDL)
+{
+	multiply_long(j, a, false, false);
+}
+
+JIT_INSN(UMSUBL)
+{
+	multiply_long(j, a, false, true);
+}
+
+static void multiply_high(struct jit *j, unsigned d, unsigned n, unsigned m, enum x86_group3 op)
+{
+	if (d == 31)
+		return;
+	jit_copy_z(j, X86_W, X86_RAX, n);
+	unsigned reg = jit_read_z(j, m, X86_RCX);
+	x86_group3(&j->buf, op, X86_W, reg);
+	jit_write(j, d, X86_RDX);
+}
+
+JIT_INSN(SMULH)
+{
+	multiply_high(j, a->Rd, a->Rn, a->Rm, X86_IMUL1);
+}
+
+JIT_INSN(UMULH)
+{
+	multiply_high(j, a->Rd, a->Rn, a->Rm, X86_MUL);
+}

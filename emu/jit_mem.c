@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The page arrays: flat tables by virtual page through which translated code
+ * reaches guest memory, and the contexts in which translated code is found.
+ *
+ * An array has an 8-byte entry for each page of the 48-bit address space, in a
+ * reserved mapping that is all zeroes until it is used: host address minus
+ * guest address. What is not in an array takes the slow path: emu/access.c with
+ * its software TLB, which then puts in what may be used directly. So an array
+ * holds a part of what the TLB has held since it was last emptied, and every
+ * invalidation there comes here too. Views are those of the TLB: EL0 for each
+ * low set, EL1, and EL1 under PAN; the last two serve every address space, so
+ * their lower half is emptied when another becomes current.
+ *
+ * An index is made of bits 47 to 12 of the address alone. An address whose other
+ * bits are not copies of bit 47 finds the entry of another page, and adding that
+ * to it gives a host address that is not canonical either: the access traps, and
+ * emu/jit_fault.c sends it down the slow path.
+ */
+#include "emu/jit_priv.h"
+
+#include "emu/access_priv.h"
+#include "emu/tlb_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define INDEX_BITS 36
+#define ARRAY_BYTES (UINT64_C(8) << INDEX_BITS)
+#define VIEW_BYTES (2 * ARRAY_BYTES)
+#define BUDGET (UINT64_C(100) << 40) /* of the host's 128 TiB, for all vCPUs */
+#define LOG_SIZE 16384u
+#define HUGE_SHIFT 21
+
+static uint64_t index_of(uint64_t va)
+{
+	return va << 16 >> 28;
+}
+
+static bool is_canonical(uint64_t va)
+{
+	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
+}
+
+bool jit_mem_init(struct jit *j, unsigned n_cpus, struct vmd_error *err)
+{
+	uint64_t n = BUDGET / n_cpus / VIEW_BYTES;
+
+	j->n_el0_views = n >= JIT_VIEWS ? EMU_JIT_LOW_SETS : n >= 3 ? (unsigned)n - 2 : 1;
+	for (unsigned v = 0; v < JIT_VIEWS; v++) {
+		struct jit_view *view = &j->view[v];
+		if (v < EMU_JIT_LOW_SETS && v >= j->n_el0_views)
+			continue;
+		void *p = mmap(NULL, VIEW_BYTES, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (p == MAP_FAILED) {
+			vmd_error_set(err, VMD_ERR_NO_MEMORY, errno, "Cannot reserve the page arrays of vCPU %u",
+				j->cpu->index);
+			vmd_error_hint(err, "The JIT needs address space (no limit on it, vm.overcommit_memory 0 or 1, "
+				"at most 32 vCPUs); else run the machine with accel=interp.");
+			return false;
+		}
+		madvise(p, VIEW_BYTES, MADV_NOHUGEPAGE);
+		madvise(p, VIEW_BYTES, MADV_DONTDUMP);
+		view->read = p;
+		view->write = view->read + ARRAY_BYTES / 8;
+		view->half[0].log = malloc(LOG_SIZE * sizeof(uint64_t));
+		view->half[1].log = malloc(LOG_SIZE * sizeof(uint64_t));
+		if (!view->half[0].log || !view->half[1].log)
+			return vmd_error_set(err, VMD_ERR_NO_MEMORY, ENOMEM, "Cannot make the page arrays of vCPU %u",
+				j->cpu->index);
+	}
+	return true;
+}
+
+void jit_mem_fini(struct jit *j)
+{
+	for (unsigned v = 0; v < JIT_VIEWS; v++) {
+		struct jit_view *view = &j->view[v];
+		free(view->half[0].log);
+		free(view->half[1].log);
+		if (view->read)
+			munmap(view->read, VIEW_BYTES);
+	}
+}
+
+/* ---- Emptying ---- */
+
+static void clear_half(struct jit_view *view, unsigned h)
+{
+	struct jit_half *half = &view->half[h];
+
+	if (half->n <= LOG_SIZE) {
+		for (unsigned i = 0; i < half->n; i++) {
+			view->read[half->log[i]] = view->write[half->log[i]] = 0;
+		}
+	} else {
+		size_t offset = h * ARRAY_BYTES / 16;
+		madvise(view->read + offset, ARRAY_BYTES / 2, MADV_DONTNEED);
+		madvise(view->write + offset, ARRAY_BYTES / 2, MADV_DONTNEED);
+	}
+	half->n = 0;
+	half->has_huge = false;
+	memset(half->blocks, 0, sizeof(half->blocks));
+}
+
+static void clear_page(struct jit_view *view, uint64_t index)
+{
+	/* Reading what was never written costs less than making a page for it. */
+	if (view->read[index])
+		view->read[index] = 0;
+	if (view->write[index])
+		view->write[index] = 0;
+}
+
+static void drop_range(struct jit_view *view, unsigned h, uint64_t lo, uint64_t hi)
+{
+	struct jit_half *half = &view->half[h];
+
+	if (!half->n)
+		return;
+	if (half->has_huge || hi - lo >= UINT64_C(1) << 26) {
+		clear_half(view, h);
+		return;
+	}
+	/* A page that came from a 2 MiB block goes with the whole block. */
+	for (uint64_t at = lo;; at = (at | ((1u << HUGE_SHIFT) - 1)) + 1) {
+		uint64_t first = at, last = at | ((1u << HUGE_SHIFT) - 1);
+		unsigned bit = jit_hash_2m(at);
+		if (half->blocks[bit / 64] >> bit % 64 & 1)
+			first &= ~(uint64_t)((1u << HUGE_SHIFT) - 1);
+		else if (last > hi)
+			last = hi;
+		for (uint64_t page = first >> EMU_PAGE_BITS; page <= last >> EMU_PAGE_BITS; page++)
+			clear_page(view, index_of(page << EMU_PAGE_BITS));
+		if ((at | ((1u << HUGE_SHIFT) - 1)) >= hi)
+			break;
+	}
+}
+
+/* The view of EL0 in a low set; NULL if another set has it. */
+static struct jit_view *el0_view(struct jit *j, unsigned set)
+{
+	struct jit_view *view = &j->view[set % j->n_el0_views];
+	return view->owner == set ? view : NULL;
+}
+
+/* ---- Contexts ---- */
+
+void jit_context_renew(struct jit *j, struct jit_context *context)
+{
+	/* The two low bits are PSTATE.BTYPE's. */
+	if (j->last_gen == UINT32_MAX / 4) {
+		memset(j->jumps, 0, JIT_JUMPS * sizeof(j->jumps[0]));
+		j->last_gen = 0;
+		for (unsigned i = 0; i <= EMU_JIT_LOW_SETS; i++)
+			j->context[i].gen = ++j->last_gen * 4;
+	}
+	context->gen = ++j->last_gen * 4;
+	memset(context->text, 0, sizeof(context->text));
+	context->has_low = false;
+	/* Not what is running, which finds out in the loop. */
+}
+
+struct jit_context *jit_context_now(struct emu_cpu *cpu)
+{
+	struct jit *j = cpu->jit;
+	bool el0 = cpu->pstate.el == 0;
+	struct jit_context *context = &j->context[el0 ? j->low : EMU_JIT_LOW_SETS];
+	uint32_t flags = (el0 ? JIT_FLAG_EL0 : 0) | (cpu->sp_align_mask ? JIT_FLAG_SP_CHECK : 0) |
+			 (cpu->fp_trap ? JIT_FLAG_FP_TRAP : 0) | (cpu->pstate.sp ? JIT_FLAG_SPSEL : 0);
+
+	if (context->flags != flags) {
+		jit_context_renew(j, context);
+		context->flags = flags;
+	}
+	cpu->jit_hot.key = context->gen;
+	return context;
+}
+
+static void drop_text(struct jit *j, struct jit_context *context, uint64_t lo, uint64_t hi)
+{
+	bool hit = hi - lo >= UINT64_C(1) << 26;
+
+	for (uint64_t at = lo >> HUGE_SHIFT; !hit && at <= hi >> HUGE_SHIFT; at++) {
+		unsigned bit = jit_hash_2m(at << HUGE_SHIFT);
+		hit = context->text[bit / 64] >> bit % 64 & 1;
+	}
+	if (hit) {
+		jit_context_renew(j, context);
+		atomic_fetch_or(&j->cpu->attention, EMU_ATT_CODE);
+	}
+}
+
+/* ---- What the TLB tells ---- */
+
+static void clear_contexts(struct jit *j, unsigned set)
+{
+	for (unsigned i = 0; i <= EMU_JIT_LOW_SETS; i++) {
+		bool is_el1 = i == EMU_JIT_LOW_SETS;
+		if (set == EMU_JIT_LOW_SETS || i == set || (is_el1 && j->context[i].has_low))
+			jit_context_renew(j, &j->context[i]);
+	}
+	atomic_fetch_or(&j->cpu->attention, EMU_ATT_CODE);
+}
+
+void emu_jit_clear_set(struct emu_cpu *cpu, unsigned set)
+{
+	struct jit *j = cpu->jit;
+
+	if (!j)
+		return;
+	if (set == EMU_JIT_LOW_SETS) {
+		for (unsigned v = 0; v < JIT_VIEWS; v++)
+			if (j->view[v].read)
+				clear_half(&j->view[v], 1);
+	} else {
+		struct jit_view *view = el0_view(j, set);
+		if (view)
+			clear_half(view, 0);
+		if (set == j->low) {
+			clear_half(&j->view[JIT_VIEW_EL1], 0);
+			clear_half(&j->view[JIT_VIEW_EL1_PAN], 0);
+		}
+	}
+	clear_contexts(j, set);
+}
+
+void emu_jit_drop_va(struct emu_cpu *cpu, unsigned set, uint64_t lo, uint64_t hi)
+{
+	struct jit *j = cpu->jit;
+
+	if (!j)
+		return;
+	if (set == EMU_JIT_LOW_SETS) {
+		for (unsigned v = 0; v < JIT_VIEWS; v++)
+			if (j->view[v].read)
+				drop_range(&j->view[v], 1, lo, hi);
+		for (unsigned i = 0; i <= EMU_JIT_LOW_SETS; i++)
+			drop_text(j, &j->context[i], lo, hi);
+		return;
+	}
+	struct jit_view *view = el0_view(j, set);
+	if (view)
+		drop_range(view, 0, lo, hi);
+	drop_text(j, &j->context[set], lo, hi);
+	if (set == j->low) {
+		drop_range(&j->view[JIT_VIEW_EL1], 0, lo, hi);
+		drop_range(&j->view[JIT_VIEW_EL1_PAN], 0, lo, hi);
+		drop_text(j, &j->context[EMU_JIT_LOW_SETS], lo, hi);
+	}
+}
+
+void emu_jit_switch_set(struct emu_cpu *cpu, unsigned low)
+{
+	struct jit *j = cpu->jit;
+
+	if (!j)
+		return;
+	j->low = low;
+	struct jit_view *view = &j->view[low % j->n_el0_views];
+	if (view->owner != low) {
+		clear_half(view, 0);
+		clear_half(view, 1);
+		view->owner = low;
+	}
+	clear_half(&j->view[JIT_VIEW_EL1], 0);
+	clear_half(&j->view[JIT_VIEW_EL1_PAN], 0);
+	if (j->context[EMU_JIT_LOW_SETS].has_low)
+		jit_context_renew(j, &j->context[EMU_JIT_LOW_SETS]);
+}
+
+static const struct jit_view *view_of(const struct jit *j, enum emu_regime as)
+{
+	if (as == EMU_AS_EL0)
+		return &j->view[j->low % j->n_el0_views];
+	return &j->view[as == EMU_AS_EL1 ? JIT_VIEW_EL1 : JIT_VIEW_EL1_PAN];
+}
+
+void emu_jit_update_views(struct emu_cpu *cpu)
+{
+	if (!cpu->jit)
+		return;
+	const struct jit_view *now = view_of(cpu->jit, emu_regime_now(cpu));
+	const struct jit_view *unpriv = view_of(cpu->jit, emu_regime_unpriv(cpu));
+
+	cpu->jit_hot.read = now->read;
+	cpu->jit_hot.write = now->write;
+	cpu->jit_hot.unpriv_read = unpriv->read;
+	cpu->jit_hot.unpriv_write = unpriv->write;
+}
+
+/* ---- Filling ---- */
+
+void jit_mem_fill(struct emu_cpu *cpu, uint64_t va, bool unpriv)
+{
+	struct jit *j = cpu->jit;
+	struct jit_view *view = (struct jit_view *)(uintptr_t)view_of(j,
+		unpriv ? emu_regime_unpriv(cpu) : emu_regime_now(cpu));
+	const struct emu_tlb_entry *e = emu_tlb_slot(unpriv ? cpu->view_unpriv : cpu->view, va);
+	uint64_t tag = va | EMU_PAGE_MASK, index = index_of(va);
+	unsigned h = va >> 55 & 1, shift = e->phys >> EMU_PHYS_SHIFT_POS & 31;
+
+	bool read = e->tag_read == tag, write = e->tag_write == tag;
+	if (!is_canonical(va) || !(read || write))
+		return;
+	if (read)
+		view->read[index] = e->addend;
+	if (write)
+		view->write[index] = e->addend;
+	struct jit_half *half = &view->half[h];
+	if (half->n < LOG_SIZE)
+		half->log[half->n++] = index;
+	else
+		half->n = LOG_SIZE + 1;
+	if (shift) {
+		half->blocks[jit_hash_2m(va) / 64] |= UINT64_C(1) << jit_hash_2m(va) % 64;
+		half->has_huge |= shift + EMU_PAGE_BITS > HUGE_SHIFT;
+	}
+}

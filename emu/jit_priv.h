@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The JIT, inside.
+ *
+ * Host registers while translated code runs:
+ *
+ *     RBP              &cpu + JIT_BIAS, so that X0 to X30 are an 8-bit displacement away
+ *     R12, R13         the page arrays for reads and for writes
+ *     RAX, RCX, RDX    scratch within an instruction
+ *     the other nine   guest registers, see jit_pin
+ *     XMM0 to XMM15    scratch within an instruction; V0 to V31 live in struct emu_cpu
+ *
+ * Guest registers that have no host register live in struct emu_cpu. Whenever C
+ * code runs, all of them do; jit_call and the exits see to it. NZCV is in
+ * cpu->jit_hot.flags, in the host's form, and in cpu->nzcv only while C code
+ * runs that has called jit_sync_flags (everything that may raise).
+ *
+ * A translator (JIT_INSN) emits the code of one instruction. It reads the
+ * guest's registers, makes the memory accesses, then writes: whatever may leave
+ * in the middle leaves the instruction undone. Instructions with no translator
+ * are calls of the interpreter's function.
+ */
+#ifndef EMU_JIT_PRIV_H
+#define EMU_JIT_PRIV_H
+
+#include "emu/a64_decode.h"
+#include "emu/cpu_priv.h"
+#include "emu/jit.h"
+#include "emu/x86_emit_priv.h"
+
+#include <stddef.h>
+
+/* ---- The table of translators: emu/jit_ops.def, emu/jit_ops_simd.def ---- */
+
+/* What an instruction has to do with NZCV, and with the block. */
+enum {
+	JIT_SETS = 1 << 0,     /* sets all of N, Z, C, V */
+	JIT_USES = 1 << 1,     /* reads some, by jit_condition */
+	JIT_CLOBBERS = 1 << 2, /* uses NZCV, and leaves nothing of it in the host's flags */
+	JIT_RAISES = 1 << 3,   /* may leave the block in the middle, or let C code see NZCV */
+	JIT_ENDS = 1 << 4,     /* the block's last */
+};
+
+typedef void jit_translate_fn(struct jit *j, const union a64_args *args);
+struct jit_op {
+	jit_translate_fn *translate; /* NULL: call the interpreter */
+	uint8_t props;               /* JIT_* */
+};
+extern const struct jit_op jit_ops[A64_OP_COUNT];
+
+#define JIT_INSN(name) void jit_##name(struct jit *j, const struct a64_args_##name *a)
+
+/* ---- Blocks ---- */
+
+enum { JIT_MAX_INSNS = 64, JIT_MAX_SLOW = 4 * JIT_MAX_INSNS };
+/* What a block's code is translated for, beside its address. */
+enum {
+	JIT_FLAG_EL0 = 1 << 0,
+	JIT_FLAG_SP_CHECK = 1 << 1, /* SP as a base must be aligned */
+	JIT_FLAG_FP_TRAP = 1 << 2,
+	JIT_FLAG_SPSEL = 1 << 3,
+	JIT_FLAG_GUARDED = 1 << 4,
+	JIT_FLAG_BTYPE_POS = 5,     /* 2 bits: PSTATE.BTYPE of the first instruction, where it shows */
+};
+
+struct jit_block {
+	uint64_t pc, pa;
+	uint32_t flags;
+	uint32_t code; /* offset */
+	struct jit_block *hash_next, *page_next;
+};
+
+struct jit_insn {
+	uint32_t word;
+	uint16_t op;   /* enum a64_op, A64_OP_COUNT if UNDEFINED */
+	uint8_t props;
+	bool flags_to_mem; /* it sets NZCV, and somebody reads it from memory */
+	union a64_args args;
+};
+
+/* A piece of code that is emitted behind the block. `emit` may use the members
+ * as it likes; pc and index are those of the instruction. */
+struct jit_slow {
+	void (*emit)(struct jit *j, const struct jit_slow *s);
+	uint64_t pc;
+	unsigned index;
+	uint32_t branch[2]; /* to bind to the piece's start; 0: none */
+	uint32_t back;      /* where the piece returns to */
+	uint32_t fault;     /* the host instruction that may trap, + 1; 0: none */
+	const void *fn;
+	uint64_t arg;
+	uint8_t reg, reg2, size, kind;
+};
+
+/* Where NZCV is, beside memory. */
+enum jit_eflags {
+	JIT_EFLAGS_NONE,
+	JIT_EFLAGS_SUB,   /* CF is the inverse of C */
+	JIT_EFLAGS_ADD,   /* CF is C */
+};
+
+/* ---- The page arrays (emu/jit_mem.c) ---- */
+
+/* A host instruction that faults if the guest's address is not canonical, and where to go then. */
+struct jit_fault {
+	uint32_t at, to;
+};
+
+enum { JIT_VIEW_EL1 = EMU_JIT_LOW_SETS, JIT_VIEW_EL1_PAN, JIT_VIEWS };
+
+/* One half of a view. */
+struct jit_half {
+	uint64_t *log;      /* indices of entries that may be set */
+	unsigned n;         /* in the log; more than its size: there are others */
+	bool has_huge;      /* some came from mappings of more than 2 MiB */
+	uint64_t blocks[16];/* hashed by 2 MiB: some came from mappings of more than a page */
+};
+
+struct jit_view {
+	uint64_t *read, *write; /* NULL: not there */
+	unsigned owner;         /* the TLB's set, for EL0 */
+	struct jit_half half[2];
+};
+
+/* Translated code of one exception level and address space, as the jump cache sees it. */
+struct jit_context {
+	uint32_t gen;       /* part of the jump cache's keys */
+	uint32_t flags;
+	bool has_low;       /* EL1: has run code of the lower half */
+	uint64_t text[16];  /* hashed by 2 MiB: where code was found */
+};
+
+/* A place that branches look up in. Same size as what the code makes of it. */
+struct jit_jump {
+	uint64_t pc;
+	const uint8_t *code;
+	uint32_t key, unused;
+	uint64_t unused2;
+};
+enum { JIT_JUMPS = 4096 };
+
+/* ---- All of it ---- */
+
+struct jit {
+	struct x86_buf buf;
+	struct emu_cpu *cpu;
+	size_t buf_size;
+	struct jit_jump *jumps;     /* at the start of the buffer: offset 0 */
+	uint32_t code_start;        /* where blocks begin */
+	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_link, thunk_call, thunk_jump;
+	unsigned epoch;             /* counts the times that all code was thrown away */
+
+	/* blocks */
+	struct jit_block *blocks;
+	unsigned n_blocks;
+	struct jit_block **hash;    /* by pc */
+	struct jit_block **pages;   /* by physical page: chained by page_next, mixed */
+	struct jit_fault *faults;   /* ascending */
+	unsigned n_faults;
+
+	/* memory */
+	struct jit_view view[JIT_VIEWS];
+	unsigned n_el0_views, low;
+	uint32_t last_gen;
+	struct jit_context context[EMU_JIT_LOW_SETS + 1]; /* EL0 by set, EL1 */
+
+	/* ---- while a block is translated ---- */
+	uint64_t block_pc, block_pa;
+	uint32_t block_flags, block_code;
+	const uint32_t *host;       /* the page */
+	struct jit_insn insn[JIT_MAX_INSNS];
+	unsigned n;                 /* instructions in it */
+	unsigned i;                 /* the one that is being translated */
+	uint64_t pc;                /* its address */
+	enum jit_eflags eflags;
+	bool sp_checked;            /* SP is known to be aligned */
+	bool ended;                 /* the block's code cannot go on here */
+	unsigned n_slow;
+	struct jit_slow slow[JIT_MAX_SLOW];
+
+	/* statistics */
+	uint64_t n_translated, n_dispatched;
+};
+
+/* ---- Guest state ---- */
+
+#define JIT_BIAS 128
+#define JIT_CPU(member) x86_m(X86_RBP, (int32_t)offsetof(struct emu_cpu, member) - JIT_BIAS)
+
+/* Host registers of guest registers: X86_NO_REG for those in memory. 31 is SP. */
+extern const uint8_t jit_pin[32];
+
+/* X0 to X30 and SP (31) as an operand. */
+static inline struct x86_rm jit_x(unsigned n)
+{
+	if (jit_pin[n] != X86_NO_REG)
+		return x86_r(jit_pin[n]);
+	return x86_m(X86_RBP, (int32_t)(offsetof(struct emu_cpu, x) + 8 * n) - JIT_BIAS);
+}
+
+/* A vector register, or a part of it, in memory. */
+static inline struct x86_rm jit_v(unsigned n, unsigned byte)
+{
+	return x86_m(X86_RBP, (int32_t)(offsetof(struct emu_cpu, v) + 16 * n + byte) - JIT_BIAS);
+}
+
+/* The host register that holds Xn (31: SP), or `scratch` after loading it. Leaves the flags alone. */
+unsigned jit_read(struct jit *j, unsigned n, unsigned scratch);
+/* The same, but 31 is zero. */
+unsigned jit_read_z(struct jit *j, unsigned n, unsigned scratch);
+/* Puts Xn into `reg`. */
+void jit_copy(struct jit *j, uint32_t w, unsigned reg, unsigned n);
+void jit_copy_z(struct jit *j, uint32_t w, unsigned reg, unsigned n);
+/* The register to compute Xn in: its own, or `scratch`; jit_write afterwards. */
+static inline unsigned jit_target(unsigned n, unsigned scratch)
+{
+	return jit_pin[n] != X86_NO_REG ? jit_pin[n] : scratch;
+}
+/* Xn (31: SP) becomes `reg`, which a 32-bit operation has zero-extended. Leaves the flags alone. */
+void jit_write(struct jit *j, unsigned n, unsigned reg);
+/* The same; 31 is nothing. */
+void jit_write_z(struct jit *j, unsigned n, unsigned reg);
+
+/* ---- NZCV ---- */
+
+/* The host's flags are now NZCV as a subtraction, or an addition or logical
+ * operation, has left them. Clobbers RAX. */
+void jit_flags_from_sub(struct jit *j);
+void jit_flags_from_add(struct jit *j);
+/* Makes the host's flags hold NZCV; the condition that tests `cond` (not 14, 15). May clobber RAX. */
+enum x86_cc jit_condition(struct jit *j, unsigned cond);
+/* Makes CF the inverse of C. May clobber RAX. */
+void jit_carry(struct jit *j);
+/* A value of jit_hot.flags. */
+static inline uint32_t jit_flags_of(uint32_t nzcv)
+{
+	return (nzcv & EMU_N ? 0x8000 : 0) | (nzcv & EMU_Z ? 0x4000 : 0) | (nzcv & EMU_C ? 0 : 0x100) |
+	       (nzcv & EMU_V ? 1 : 0);
+}
+
+static inline uint32_t jit_nzcv_of(uint32_t flags)
+{
+	return (flags & 0xc000) << 16 | (~flags & 0x100) << 21 | (flags & 1) << 28;
+}
+
+/* For C code that translated code calls. */
+static inline void jit_sync_flags(struct emu_cpu *cpu)
+{
+	cpu->nzcv = jit_nzcv_of(cpu->jit_hot.flags);
+}
+
+/* ---- Calls and exits ---- */
+
+/* A slow path of the current instruction: entered by the branches put in
+ * `branch`, emitted behind the block. Members other than emit, pc and index are
+ * zero. */
+struct jit_slow *jit_slow_add(struct jit *j, void (*emit)(struct jit *j, const struct jit_slow *s));
+/* Emits the call of fn(cpu, RCX, RDX): spills what is pinned before it and
+ * loads it after; the result is in RAX (and RDX). Only RBP, R12, R13 and the
+ * pinned registers are kept. */
+void jit_call(struct jit *j, const void *fn);
+/* What a call that may raise needs before it: cpu->pc and the count of retired
+ * instructions. Clobbers RAX. `s` NULL: of the current instruction. */
+void jit_before_raise(struct jit *j, const struct jit_slow *s);
+/* The interpreter's function for the current instruction. */
+void jit_fallback(struct jit *j);
+/* Goes on at another instruction. */
+void jit_exit_to(struct jit *j, uint64_t target);
+/* Goes on at the address in RAX; `btype` is PSTATE.BTYPE there. */
+void jit_exit_rax(struct jit *j, unsigned btype);
+/* Goes through the dispatcher to cpu->pc, which has been set; or to `target`. */
+void jit_exit_dispatch(struct jit *j);
+void jit_exit_dispatch_to(struct jit *j, uint64_t target);
+/* Leaves for `pc` if the vCPU is wanted. Clobbers the flags. */
+void jit_check_attention(struct jit *j, uint64_t pc);
+
+/* ---- emu/jit_mem.c ---- */
+
+bool jit_mem_init(struct jit *j, unsigned n_cpus, struct vmd_error *err);
+void jit_mem_fini(struct jit *j);
+/* Translations by which an access at `va` has just been made go into the arrays. */
+void jit_mem_fill(struct emu_cpu *cpu, uint64_t va, bool unpriv);
+/* Points jit_hot.key to where code found from now on belongs. */
+struct jit_context *jit_context_now(struct emu_cpu *cpu);
+void jit_context_renew(struct jit *j, struct jit_context *context);
+static inline unsigned jit_hash_2m(uint64_t va)
+{
+	return (unsigned)((va >> 21 ^ va >> 31) & 1023);
+}
+
+/* Installs the handler of accesses that trap (emu/jit_fault.c); once for the process. */
+bool jit_fault_init(struct vmd_error *err);
+/* The code that this thread runs, for the handler; NULL when it leaves. */
+void jit_fault_enter(struct jit *j);
+/* The next host instruction is an access that may trap: then `slow` takes over. */
+void jit_fault_note(struct jit *j, struct jit_slow *s);
+
+/* Whether the hint has a translation (emu/jit_system.c); others are calls that end the block. */
+bool jit_hint_is_native(const struct jit *j, const struct a64_args_HINT *a);
+
+/* ---- Translators: emu/jit_ops.def has them all ---- */
+
+#define JIT(name, props) JIT_INSN(name);
+#include "emu/jit_ops.def"
+#include "emu/jit_ops_simd.def"
+#undef JIT
+
+#endif
