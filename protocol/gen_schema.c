@@ -46,6 +46,7 @@ struct set {
 
 static struct type types[MAX_TYPES];
 static unsigned n_types;
+static json_t *documents; /* what the tables below point into */
 static struct set sets[] = { { .name = "daemon", .c_prefix = "" }, { .name = "qmp", .c_prefix = "qmp_" } };
 static FILE *out;
 static const char *out_path;
@@ -352,6 +353,9 @@ static void read_file(const char *path)
 	json_t *doc = json_load_file(path, JSON_REJECT_DUPLICATES, &e);
 	if (!doc)
 		fail("line %d: %s", e.line, e.text);
+	if (!documents)
+		documents = xcheck(json_array());
+	json_array_append_new(documents, doc);
 	CHECK_KEYS(doc, "the file", keys);
 	size_t i;
 	json_t *v;
@@ -365,7 +369,7 @@ static void read_file(const char *path)
 		json_array_foreach(json_object_get(doc, key), i, v)
 			add_event(&sets[s], v);
 	}
-	current_file = NULL; /* the document lives as long as the process */
+	current_file = NULL;
 }
 
 /* ---- The header ---- */
