@@ -144,7 +144,10 @@ static void broadcast(struct proto_qmp_server *server, const json_t *event)
 	for (struct proto_qmp_session *s = server->sessions; s; s = s->next) {
 		if (!s->negotiated || s->base.ended)
 			continue;
-		proto_session_send(&s->base, text ? strdup(text) : NULL, len);
+		if (s->base.backlog > PROTO_MAX_BACKLOG)
+			proto_session_hang_up(&s->base, true, "the client does not read its events");
+		else
+			proto_session_send(&s->base, text ? strdup(text) : NULL, len);
 	}
 	free(text);
 }

@@ -53,18 +53,21 @@ void proto_session_send(struct proto_session *session, char *text, size_t len)
 		proto_session_hang_up(session, true, "out of memory");
 		return;
 	}
-	if (session->backlog + len > PROTO_MAX_BACKLOG && session->backlog) {
-		free(text);
-		proto_session_hang_up(session, true, "the client does not read what it is sent");
-		return;
-	}
 	session->backlog += len;
 	session->transport.send(session->transport.opaque, text, len);
+}
+
+/* A client that does not take its replies is asked for no more requests. */
+static bool has_room(struct proto_session *session)
+{
+	return session->backlog <= PROTO_MAX_BACKLOG / 4 && session->ops->ready(session);
 }
 
 void proto_session_sent(struct proto_session *session, size_t n)
 {
 	session->backlog -= n < session->backlog ? n : session->backlog;
+	if (session->stopped && has_room(session))
+		proto_session_pump(session);
 }
 
 static void set_reading(struct proto_session *session, bool on)
@@ -82,7 +85,7 @@ void proto_session_pump(struct proto_session *session)
 		return;
 	session->pumping = true;
 	bool room = true;
-	while (!session->ended && (room = session->ops->ready(session))) {
+	while (!session->ended && (room = has_room(session))) {
 		const char *text = NULL;
 		size_t len = 0;
 		enum proto_stream_next kind = proto_stream_next(&session->in, &text, &len);

@@ -9,8 +9,8 @@
  *	and frees the session when the connection has ended.
  *
  * Limits, the same for every kind of session: a message of 1 MiB, 64 levels
- * deep, and 1 MiB of output that the client has not taken: one that does not
- * read is cut off.
+ * deep. No more requests are taken from a client that has a quarter of 1 MiB of
+ * output to read; events it misses (JSON-RPC), or is cut off at 1 MiB (QMP).
  */
 #ifndef PROTOCOL_TRANSPORT_H
 #define PROTOCOL_TRANSPORT_H

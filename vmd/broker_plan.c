@@ -28,7 +28,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { MACHINE_BACKLOG = 64 };
+enum { MACHINE_BACKLOG = 256 };
 
 bool broker_plan_socket_path(const struct broker_dirs *dirs, const char *name, const char *chardev, char *buf,
 			     size_t size, struct vmd_error *err)

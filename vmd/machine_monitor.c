@@ -11,10 +11,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_CLIENTS 64
+enum {
+	MAX_CLIENTS = 256,
+	ACCEPT_AT_ONCE = 8,    /* those who are there already come first */
+	ACCEPT_PAUSE_MS = 100, /* after accept has failed for want of resources */
+};
 
 struct client {
 	struct machine_monitor *monitor;
@@ -30,6 +35,7 @@ struct machine_monitor {
 	struct proto_qmp_server *server;
 	uv_poll_t listener;
 	uv_timer_t tick;
+	uv_timer_t again; /* accepting, after a pause */
 	unsigned open_handles;
 	int listen_fd;
 	struct client *clients;
@@ -132,12 +138,29 @@ static void add_client(struct machine_monitor *mon, int fd)
 	}
 }
 
+static void on_listener(uv_poll_t *poll, int status, int events);
+
+static void on_again(uv_timer_t *timer)
+{
+	uv_poll_start(&((struct machine_monitor *)timer->data)->listener, UV_READABLE, on_listener);
+}
+
 static void on_listener(uv_poll_t *poll, int status, int events)
 {
 	struct machine_monitor *mon = poll->data;
-	int fd = accept4(mon->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0)
-		add_client(mon, fd);
+	for (unsigned i = 0; i < ACCEPT_AT_ONCE; i++) {
+		int fd = accept4(mon->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd >= 0) {
+			add_client(mon, fd);
+			continue;
+		}
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+			fprintf(stderr, "QMP: cannot accept a client: %s\n", strerror(errno));
+			uv_poll_stop(poll);
+			uv_timer_start(&mon->again, on_again, ACCEPT_PAUSE_MS, 0);
+		}
+		return;
+	}
 }
 
 /* ---- Rate-limited events ---- */
@@ -188,8 +211,9 @@ struct machine_monitor *machine_monitor_new(struct machine *m, int listen_fd, st
 		return NULL;
 	}
 	uv_timer_init(m->loop, &mon->tick);
-	mon->open_handles = 2;
-	mon->listener.data = mon->tick.data = mon;
+	uv_timer_init(m->loop, &mon->again);
+	mon->open_handles = 3;
+	mon->listener.data = mon->tick.data = mon->again.data = mon;
 	proto_qmp_server_set_clock(mon->server, now_ms, arm_tick, mon);
 	uv_poll_start(&mon->listener, UV_READABLE, on_listener);
 	return mon;
@@ -209,4 +233,5 @@ void machine_monitor_free(struct machine_monitor *mon)
 	proto_qmp_server_hang_up(mon->server);
 	uv_close((uv_handle_t *)&mon->listener, handle_closed);
 	uv_close((uv_handle_t *)&mon->tick, handle_closed);
+	uv_close((uv_handle_t *)&mon->again, handle_closed);
 }

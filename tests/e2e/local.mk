@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Whole programs together, with guests that run.
 TESTS += tests/e2e/daemon.sh
-EXTRA_DIST += tests/e2e/daemon.sh tests/e2e/guest.S
+if HAVE_PYTHON3
+TESTS += tests/e2e/hostile.py
+endif
+EXTRA_DIST += tests/e2e/hostile.py tests/e2e/daemon.sh tests/e2e/guest.S
 CLEANFILES += tests/e2e/guest
 
 if HAVE_AARCH64_CC

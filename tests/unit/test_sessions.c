@@ -378,11 +378,21 @@ START_TEST(rpc_bounds)
 		proto_rpc_session_feed(r->session, junk, sizeof(junk));
 	ck_assert(r->wire.closed && r->wire.aborted);
 	rpc_free(r);
-	/* One that does not read is cut off at 1 MiB. */
+	/* One that asks and does not read is not read from, until it has read. */
 	r = rpc_new(PROTO_PRIVILEGE_ADMIN);
-	while (!r->wire.closed && r->wire.len < 3 * PROTO_MAX_BACKLOG)
-		proto_rpc_session_feed(r->session, exchanges[0].in, strlen(exchanges[0].in));
-	ck_assert(r->wire.closed && r->wire.len <= PROTO_MAX_BACKLOG);
+	size_t len = strlen(exchanges[0].in), asked = 0;
+	while (!r->wire.paused && r->wire.len < PROTO_MAX_BACKLOG) {
+		proto_rpc_session_feed(r->session, exchanges[0].in, len);
+		asked++;
+	}
+	ck_assert(r->wire.paused && !r->wire.closed);
+	for (int i = 0; i < 10; i++, asked++)
+		proto_rpc_session_feed(r->session, exchanges[0].in, len);
+	size_t sent = r->wire.len;
+	ck_assert_uint_le(sent, PROTO_MAX_BACKLOG / 4 + strlen(exchanges[0].out));
+	proto_rpc_session_sent(r->session, sent);
+	ck_assert(!r->wire.paused);
+	ck_assert_uint_eq(r->wire.len, asked * strlen(exchanges[0].out));
 	rpc_free(r);
 	/* Notifications stop well before that. */
 	r = rpc_new(PROTO_PRIVILEGE_ADMIN);
