@@ -77,10 +77,10 @@ int main(void)
 	print("virtual interrupts %d\n", taken[27]);
 
 	/* WFI wakes for a timer, masked or not. */
+	a = read_reg(cntpct_el0);
 	write_reg(cntp_tval_el0, 20 * ms);
 	write_reg(cntp_ctl_el0, 1);
 	isb();
-	a = read_reg(cntpct_el0);
 	while (!(read_reg(isr_el1) & 0x80))
 		asm volatile("wfi" : : : "memory");
 	b = read_reg(cntpct_el0) - a;
