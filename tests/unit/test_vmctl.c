@@ -35,6 +35,7 @@ struct fake {
 	uint8_t in[8192];
 	size_t in_len;
 	struct proto_call *wait;
+	bool ended;
 	struct proto_machine_definition def; /* the machine created last */
 	bool stopped;
 };
@@ -114,14 +115,30 @@ static bool fake_resume(struct proto_call *call, const struct proto_args_machine
 {
 	struct fake *f = proto_call_opaque(call);
 	struct proto_machine_status s = status_of(f, args->name);
+	f->ended = false;
 	console_send(f, "booting\n");
 	proto_reply_machine_resume(call, &s);
 	return true;
 }
 
+/* Answers who waits for the end, once it has come. */
+static void answer_wait(struct fake *f)
+{
+	struct proto_run_end end = { .reason = PROTO_END_REASON_GUEST_EXIT, .status = 7 };
+	struct proto_machine_status s = status_of(f, "web1");
+	if (!f->wait || !f->ended)
+		return;
+	s.state = PROTO_MACHINE_STATE_STOPPED;
+	s.end = &end;
+	proto_reply_machine_wait(f->wait, &s);
+	f->wait = NULL;
+}
+
 static bool fake_wait(struct proto_call *call, const struct proto_args_machine_wait *args, struct vmd_error *err)
 {
-	((struct fake *)proto_call_opaque(call))->wait = call;
+	struct fake *f = proto_call_opaque(call);
+	f->wait = call;
+	answer_wait(f);
 	return true;
 }
 
@@ -196,13 +213,8 @@ static void console_input(struct fake *f)
 			snprintf(text, sizeof(text), "<%.*s>", (int)frame.len, (const char *)frame.payload);
 			console_send(f, text);
 			if (memchr(frame.payload, 'q', frame.len)) {
-				struct proto_run_end end = { .reason = PROTO_END_REASON_GUEST_EXIT, .status = 7 };
-				struct proto_machine_status s = status_of(f, "web1");
-				s.state = PROTO_MACHINE_STATE_STOPPED;
-				s.end = &end;
-				if (f->wait)
-					proto_reply_machine_wait(f->wait, &s);
-				f->wait = NULL;
+				f->ended = true;
+				answer_wait(f);
 				close(f->console);
 				f->console = -1;
 				f->in_len = 0;
