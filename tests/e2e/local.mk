@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Whole programs together, with guests that run.
-TESTS += tests/e2e/daemon.sh
+e2e_scripts = \
+	tests/e2e/boot-debian-6.1.sh \
+	tests/e2e/boot-debian-6.12.sh \
+	tests/e2e/boot-firmware.sh \
+	tests/e2e/boot-installer.sh \
+	tests/e2e/daemon.sh \
+	tests/e2e/debian-life.sh \
+	tests/e2e/devices.sh
+TESTS += $(e2e_scripts)
 if HAVE_PYTHON3
 TESTS += tests/e2e/hostile.py
 endif
-EXTRA_DIST += tests/e2e/hostile.py tests/e2e/daemon.sh tests/e2e/guest.S
+EXTRA_DIST += $(e2e_scripts) tests/e2e/lib.sh tests/e2e/hostile.py tests/e2e/guest.S
 CLEANFILES += tests/e2e/guest
 
 if HAVE_AARCH64_CC
