@@ -13,6 +13,7 @@ AM_TESTS_ENVIRONMENT = CC='$(CC)'; AWK='$(AWK)'; \
 	export CC AWK CPPFLAGS;
 
 if HAVE_CHECK
+include tests/bench/local.mk
 include tests/unit/decode.mk
 include tests/unit/fp.mk
 include tests/unit/simd.mk

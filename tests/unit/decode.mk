@@ -40,21 +40,3 @@ tests_unit_test_decode_LDADD = libemu.a $(TEST_LIBS)
 tests_unit_test_interp_SOURCES = tests/unit/test_interp.c tests/unit/bare.c tests/unit/bare.h
 tests_unit_test_interp_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_interp_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
-
-# `make bench` measures the interpreter.
-check_PROGRAMS += tests/bench/mips
-tests_bench_mips_SOURCES = tests/bench/mips.c tests/unit/bare.c tests/unit/bare.h
-tests_bench_mips_LDADD = libemu.a libprotocol.a
-EXTRA_DIST += tests/bench/guest.c
-
-if HAVE_AARCH64_CC
-CLEANFILES += tests/bench/guest tests/bench/guest.bin
-tests/bench/guest.bin: tests/bench/guest.c
-	$(AM_V_GEN)$(MKDIR_P) tests/bench && $(AARCH64_CC) -O2 -ffreestanding -nostdlib -static -fno-pic \
-		-mgeneral-regs-only -Wl,-Ttext=0x10000,--build-id=none,--omagic,--no-warn-rwx-segments \
-		-o tests/bench/guest $(srcdir)/tests/bench/guest.c && \
-		$(AARCH64_CC:gcc=objcopy) -O binary tests/bench/guest $@
-
-bench: tests/bench/mips$(EXEEXT) tests/bench/guest.bin
-	tests/bench/mips tests/bench/guest.bin
-endif
