@@ -237,6 +237,8 @@ static bool is_native(const struct jit *j, unsigned op, const union a64_args *ar
 		return false;
 	if (op == A64_HINT)
 		return jit_hint_is_native(j, (const void *)args);
+	if (op == A64_AND_imm || op == A64_ORR_imm || op == A64_EOR_imm || op == A64_ANDS_imm)
+		return jit_logical_imm_is_valid((const void *)args);
 	return !(a64_encodings[op].fp && (j->block_flags & JIT_FLAG_FP_TRAP));
 }
 

@@ -272,16 +272,19 @@ static bool bit_mask(const struct a64_args_AND_imm *a, uint64_t *ret_mask)
 	return true;
 }
 
+bool jit_logical_imm_is_valid(const struct a64_args_AND_imm *a)
+{
+	uint64_t mask;
+	return bit_mask(a, &mask);
+}
+
 static void logical_imm(struct jit *j, enum x86_alu alu, const struct a64_args_AND_imm *a, bool flags)
 {
 	struct x86_buf *b = &j->buf;
 	uint32_t w = width(a->sf);
-	uint64_t mask;
+	uint64_t mask = 0;
 
-	if (!bit_mask(a, &mask)) {
-		jit_fallback(j);
-		return;
-	}
+	bit_mask(a, &mask);
 	if (!a->sf)
 		mask = (uint32_t)mask;
 	bool nothing = flags && a->Rd == 31;

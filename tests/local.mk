@@ -18,6 +18,7 @@ include tests/unit/decode.mk
 include tests/unit/fp.mk
 include tests/unit/simd.mk
 include tests/unit/system.mk
+include tests/unit/jit.mk
 include tests/unit/gic.mk
 include tests/unit/devices.mk
 include tests/unit/protocol.mk

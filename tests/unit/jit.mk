@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: BSD-2-Clause
+check_PROGRAMS += tests/unit/test_jit
+TESTS += tests/unit/test_jit
+
+tests_unit_test_jit_SOURCES = tests/unit/test_jit.c
+tests_unit_test_jit_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_jit_LDADD = libemu.a libprotocol.a $(TEST_LIBS)

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The JIT against the interpreter: random blocks of instructions, run by both
+ * from the same state over the same memory, must end in the same state, with the
+ * same memory and the same count of instructions.
+ *
+ * Each engine has a system of its own with one vCPU that never leaves its pause;
+ * the test's thread runs it. The address space: 2 MiB of code and tables that
+ * nobody may write, then a window of WINDOW_PAGES pages with odd mappings, in
+ * the lower half and again in the upper, a device that stops the run, and
+ * nothing else. A block ends in BRK, or in whatever exception it raises; the
+ * vector's code stores to the device.
+ *
+ *     JIT_SEED=n    begins with this seed (default 1)
+ *     JIT_BLOCKS=n  blocks to try (default 3000)
+ *
+ * A difference is reduced to the instructions that it needs, and listed.
+ */
+#include "emu/a64_decode.h"
+#include "emu/jit.h"
+#include "emu/vcpu_priv.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define RAM_BASE UINT64_C(0x40000000)
+#define RAM_SIZE (4u << 20)
+#define TABLE_AT 0x100000u
+#define CODE_AT 0x10000u
+#define CODE_SIZE 0x8000u
+#define WINDOW UINT64_C(0x40200000)
+#define WINDOW_HIGH UINT64_C(0xffffff8040200000)
+#define WINDOW_AT 0x200000u
+#define WINDOW_PAGES 16
+#define WINDOW_SIZE (WINDOW_PAGES * 4096u)
+#define STOP_AT UINT64_C(0x80000000)
+#define MAX_INSNS 48
+#define LOOP_REG 27
+
+#define BRK 0xd4200000u
+#define NOP 0xd503201fu
+
+struct engine {
+	struct emu_system *sys;
+	struct emu_mem *mem;
+	struct emu_cpu *cpu;
+	uint8_t *ram;
+};
+
+static struct engine engines[2];
+static struct emu_clock *emu_clk;
+
+/* ---- Random numbers ---- */
+
+static uint64_t rng;
+
+static uint64_t random64(void)
+{
+	uint64_t z = (rng += 0x9e3779b97f4a7c15);
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+
+static unsigned below(unsigned n)
+{
+	return (unsigned)(random64() >> 33) % n;
+}
+
+/* ---- The machines ---- */
+
+static bool stop_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
+{
+	struct engine *e = opaque;
+	atomic_fetch_or(&e->cpu->attention, EMU_ATT_STOP);
+	return true;
+}
+
+static bool stop_read(void *opaque, uint64_t offset, unsigned size, uint64_t *ret_value)
+{
+	*ret_value = 0x5a5a5a5a5a5a5a5a;
+	return true;
+}
+
+static const struct emu_mmio_ops stop_ops = { .read = stop_read, .write = stop_write };
+
+static void put64(struct engine *e, uint32_t at, uint64_t val)
+{
+	memcpy(e->ram + at, &val, 8);
+}
+
+enum {
+	VALID = 3, BLOCK = 1, AF = 1 << 10, INNER = 3 << 8, NG = 1 << 11,
+	RW_ALL = 1 << 6, RO_ALL = 3 << 6, RW_EL1 = 0, DEVICE = 1 << 2,
+};
+
+#define XN (UINT64_C(3) << 53)
+
+static void make_tables(struct engine *e)
+{
+	uint32_t l1 = TABLE_AT, l2 = TABLE_AT + 0x1000, l3 = TABLE_AT + 0x2000;
+
+	put64(e, l1 + 8, (RAM_BASE + l2) | VALID);
+	put64(e, l1 + 16, STOP_AT | BLOCK | AF | RW_EL1 | DEVICE);
+	put64(e, l2, RAM_BASE | BLOCK | AF | INNER | RO_ALL);
+	put64(e, l2 + 8, (RAM_BASE + l3) | VALID);
+	for (unsigned i = 0; i < WINDOW_PAGES; i++) {
+		uint64_t pa = RAM_BASE + WINDOW_AT + (i * 5 % WINDOW_PAGES) * 4096;
+		uint64_t rights = i == 8 ? RO_ALL : i == 10 ? RW_EL1 : RW_ALL;
+		if (i != 9)
+			put64(e, l3 + 8 * i, pa | VALID | AF | INNER | rights | XN);
+	}
+	/* Vectors: mov to TPIDR_EL1, and a store to the device */
+	for (unsigned v = 0; v < 16; v++) {
+		static const uint32_t code[] = {
+			0xd518d080, /* msr tpidr_el1, x0 */
+			0xd2b00000, /* mov x0, #0x80000000 */
+			0xb900001f, /* str wzr, [x0] */
+			0x14000000, /* b . */
+		};
+		memcpy(e->ram + v * 0x80, code, sizeof(code));
+	}
+}
+
+static void make_engine(struct engine *e, enum emu_accel accel)
+{
+	struct vmd_error err = { 0 };
+
+	e->mem = emu_mem_new(48, NULL);
+	e->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert(e->ram != MAP_FAILED);
+	emu_mem_add(e->mem, &(struct emu_region_desc){ .name = "ram", .kind = EMU_REGION_RAM, .base = RAM_BASE,
+		.size = RAM_SIZE, .host = e->ram }, NULL);
+	emu_mem_add(e->mem, &(struct emu_region_desc){ .name = "stop", .kind = EMU_REGION_MMIO, .base = STOP_AT,
+		.size = 4096, .ops = &stop_ops, .opaque = e }, NULL);
+	struct emu_system_config config = { .cpu_model = "max", .n_cpus = 1, .accel = accel, .mem = e->mem,
+		.clock = emu_clk };
+	e->sys = emu_system_new(&config, &err);
+	ck_assert_msg(e->sys != NULL, "%s", err.message);
+	e->cpu = &e->sys->vcpus[0]->cpu;
+	make_tables(e);
+
+	uint64_t *sys = e->cpu->sys;
+	sys[EMU_SR_MAIR_EL1] = 0x00ff;
+	/* 39 bits in both halves, 4 KiB granules, tables cached and shareable, 48-bit output */
+	sys[EMU_SR_TCR_EL1] = UINT64_C(5) << 32 | UINT64_C(2) << 30 | 25 << 16 | 25;
+	sys[EMU_SR_TTBR0_EL1] = sys[EMU_SR_TTBR1_EL1] = RAM_BASE + TABLE_AT;
+	sys[EMU_SR_VBAR_EL1] = RAM_BASE;
+	sys[EMU_SR_CPACR_EL1] = 3 << 20;
+	sys[EMU_SR_SCTLR_EL1] |= 1 | 1 << 3 | 1 << 4; /* M, SA, SA0 */
+	emu_tlb_flush(e->cpu);
+}
+
+static void setup(void)
+{
+	emu_clk = emu_clock_new(NULL);
+	make_engine(&engines[0], EMU_ACCEL_INTERP);
+	make_engine(&engines[1], EMU_ACCEL_JIT);
+}
+
+static void teardown(void)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		emu_system_free(engines[i].sys);
+		emu_mem_free(engines[i].mem);
+		munmap(engines[i].ram, RAM_SIZE);
+	}
+	emu_clock_free(emu_clk);
+}
+
+/* ---- A case ---- */
+
+struct test_case {
+	uint64_t seed;
+	uint32_t insn[MAX_INSNS];
+	unsigned n;
+	uint64_t pc;
+	uint64_t x[32];
+	struct emu_vreg v[32];
+	uint32_t nzcv, fpcr;
+	bool el0, pan;
+	uint8_t window[WINDOW_SIZE];
+};
+
+static const uint16_t excluded[] = {
+	A64_HVC, A64_SMC, A64_HLT, A64_WFET, A64_WFIT, A64_SYS, A64_SYSL, A64_MSR_reg, A64_MRS, A64_MSR_imm,
+	A64_ERET, A64_ERETA,
+};
+
+/* A block has the ones or the others, so that no link register leads back into it. */
+static const uint16_t makes_addresses[] = { A64_BL, A64_ADR, A64_ADRP };
+static const uint16_t follows_addresses[] = {
+	A64_BR, A64_BLR, A64_RET, A64_BRA, A64_BLRA, A64_BRAZ, A64_BLRAZ, A64_RETA,
+};
+static bool follow; /* this block's choice */
+
+static bool is_in(const uint16_t *ops, unsigned n, unsigned op)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (ops[i] == op)
+			return true;
+	return false;
+}
+#define IS_IN(ops, op) is_in(ops, sizeof(ops) / sizeof(ops[0]), op)
+
+static bool is_branch_to_label(unsigned op, uint32_t *ret_shift, uint32_t *ret_bits)
+{
+	switch (op) {
+	case A64_B:
+	case A64_BL:
+		*ret_shift = 0;
+		*ret_bits = 26;
+		return true;
+	case A64_B_cond:
+	case A64_CBZ_w:
+	case A64_CBZ_x:
+	case A64_CBNZ_w:
+	case A64_CBNZ_x:
+		*ret_shift = 5;
+		*ret_bits = 19;
+		return true;
+	case A64_TBZ:
+	case A64_TBNZ:
+		*ret_shift = 5;
+		*ret_bits = 14;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static uint32_t with_offset(uint32_t insn, uint32_t shift, uint32_t bits, int offset)
+{
+	uint32_t mask = ((1u << bits) - 1) << shift;
+	return (insn & ~mask) | ((uint32_t)offset << shift & mask);
+}
+
+static bool names_register(uint32_t insn, unsigned reg)
+{
+	return (insn & 31) == reg || (insn >> 5 & 31) == reg || (insn >> 10 & 31) == reg || (insn >> 16 & 31) == reg;
+}
+
+/* Some instructions are worth more than one in a thousand. */
+static unsigned random_op(void)
+{
+	static const uint16_t favourites[] = {
+		A64_SUBS_imm, A64_SUBS_shift, A64_ADDS_shift, A64_ANDS_imm, A64_ANDS_shift, A64_CCMP_imm, A64_CCMN_reg,
+		A64_CSEL, A64_CSINC, A64_B_cond, A64_CBZ_x, A64_TBNZ, A64_ADC, A64_SBCS, A64_ADCS, A64_ADD_imm,
+		A64_LDR_x_uimm, A64_STR_x_uimm, A64_LDP_x_off, A64_STP_x_pre, A64_LDR_w_post, A64_LDRB_uimm, A64_LDRSW_uimm,
+	};
+	enum { N = sizeof(favourites) / sizeof(favourites[0]) };
+	for (;;) {
+		unsigned op = below(4) == 0 ? favourites[below(N)] : below(3) ? below(A64_SHADD_vec) : below(A64_OP_COUNT);
+		if (op < A64_OP_COUNT && !IS_IN(excluded, op) &&
+		    !(follow ? IS_IN(makes_addresses, op) || op == A64_BLR || op == A64_BLRA || op == A64_BLRAZ : IS_IN(follows_addresses, op)))
+			return op;
+	}
+}
+
+static uint32_t random_insn(unsigned i, unsigned n)
+{
+	for (;;) {
+		const struct a64_encoding *e = &a64_encodings[random_op()];
+		uint32_t shift, bits, insn = ((uint32_t)random64() & ~e->mask) | e->value | e->ignored;
+		enum a64_op op;
+		union a64_args args;
+		if (!a64_decode(insn, &op, &args) || names_register(insn, LOOP_REG))
+			continue;
+		if (op == A64_HINT && (insn >> 5 & 127) <= 5)
+			continue;
+		if (is_branch_to_label(op, &shift, &bits))
+			insn = with_offset(insn, shift, bits, 1 + (int)below(n - i));
+		return insn;
+	}
+}
+
+static uint64_t random_value(void)
+{
+	switch (below(10)) {
+	case 0:
+		return random64();
+	case 1:
+		return (uint64_t)(int64_t)(int8_t)random64();
+	case 2: /* not the device */
+		return UINT64_C(1) << (below(32) + (below(2) ? 32 : 0)) & ~STOP_AT;
+	case 3:
+		return random64() & 0xffffffff;
+	case 4:
+		return random64() >> below(64);
+	case 5:
+		return (WINDOW + below(WINDOW_SIZE)) | (uint64_t)below(256) << (below(2) ? 56 : 48);
+	case 6:
+		return WINDOW_HIGH + below(WINDOW_SIZE / 16) * 16;
+	case 7:
+		return WINDOW + below(WINDOW_SIZE);
+	default:
+		return WINDOW + below(WINDOW_SIZE / 16) * 16;
+	}
+}
+
+static void make_state(struct test_case *c)
+{
+	for (unsigned i = 0; i < 31; i++)
+		c->x[i] = random_value();
+	c->x[LOOP_REG] = 1 + below(5);
+	c->x[31] = below(20) ? WINDOW + below(WINDOW_SIZE / 16) * 16 : random_value();
+	for (unsigned i = 0; i < 32; i++) {
+		c->v[i].d[0] = below(2) ? random64() : random_value();
+		c->v[i].d[1] = random64();
+	}
+	c->nzcv = (uint32_t)random64() & 0xf0000000;
+	c->fpcr = below(4) ? 0 : (uint32_t)random64() & 0x07c00000;
+	c->el0 = below(2);
+	c->pan = below(2);
+	for (unsigned i = 0; i < WINDOW_SIZE; i += 8) {
+		uint64_t val = random64();
+		memcpy(c->window + i, &val, 8);
+	}
+}
+
+static void make_case(struct test_case *c, uint64_t seed)
+{
+	rng = seed;
+	c->seed = seed;
+	c->n = 3 + below(MAX_INSNS - 4);
+	follow = below(8) == 0;
+	for (unsigned i = 0; i < c->n; i++)
+		c->insn[i] = random_insn(i, c->n);
+	if (c->n > 6 && below(2)) {
+		/* back: sub x27, x27, #1 ... cbnz x27, back */
+		unsigned at = 2 + below(c->n - 3), back = below(at);
+		c->insn[back] = 0xd1000400 | LOOP_REG << 5 | LOOP_REG;
+		c->insn[at] = with_offset(0xb5000000 | LOOP_REG, 5, 19, (int)back - (int)at);
+	}
+	if (c->n > 4 && !follow && below(3) == 0) {
+		/* adr x26, ahead; br, blr or ret x26 */
+		static const uint32_t jumps[] = { 0xd61f0340, 0xd63f0340, 0xd65f0340 };
+		unsigned at = below(c->n - 2), ahead = 2 + below(c->n - at - 1);
+		if ((c->insn[at] & 31) == LOOP_REG || (c->insn[at + 1] & 31) == LOOP_REG)
+			at = c->n - 2, ahead = 2;
+		c->insn[at] = 0x1000001a | (ahead & 0x7ffff) << 5;
+		c->insn[at + 1] = jumps[below(3)];
+	}
+	c->pc = RAM_BASE + CODE_AT + below(CODE_SIZE / 4) * 4;
+	make_state(c);
+}
+
+static void run_case(struct engine *e, const struct test_case *c)
+{
+	struct emu_cpu *cpu = e->cpu;
+	uint32_t at = (uint32_t)(c->pc - RAM_BASE), brk = BRK;
+
+	memcpy(e->ram + WINDOW_AT, c->window, WINDOW_SIZE);
+	memcpy(e->ram + at, c->insn, c->n * 4);
+	memcpy(e->ram + at + c->n * 4, &brk, 4);
+	emu_drop_all_code(cpu);
+	emu_set_sp(cpu, c->el0 ? 0 : 1, c->el0 ? 0 : 1);
+	memcpy(cpu->x, c->x, sizeof(c->x));
+	memcpy(cpu->v, c->v, sizeof(c->v));
+	memset(cpu->sp_el, 0, sizeof(cpu->sp_el));
+	cpu->nzcv = c->nzcv;
+	cpu->fpcr = c->fpcr;
+	cpu->fpsr = 0;
+	cpu->pstate.pan = c->pan;
+	cpu->pstate.d = cpu->pstate.a = cpu->pstate.i = cpu->pstate.f = 1;
+	cpu->pstate.btype = 0;
+	cpu->excl_size = 0;
+	cpu->excl_addr = cpu->excl_pa = cpu->excl_val[0] = cpu->excl_val[1] = 0;
+	cpu->sys[EMU_SR_FAR_EL1] = cpu->sys[EMU_SR_ESR_EL1] = 0;
+	cpu->pc = c->pc;
+	cpu->retired = 0;
+	emu_pstate_changed(cpu);
+	atomic_store(&cpu->attention, 0);
+	if (cpu->jit)
+		emu_jit_run(cpu);
+	else
+		emu_interp_run(cpu);
+}
+
+/* ---- Comparing ---- */
+
+static bool differ(const char *what, uint64_t a, uint64_t b, bool tell)
+{
+	if (a != b && tell)
+		printf("  %-10s interpreter %016" PRIx64 "  JIT %016" PRIx64 "\n", what, a, b);
+	return a != b;
+}
+
+static bool compare(bool tell)
+{
+	static const struct { const char *name; unsigned reg; } sysregs[] = {
+		{ "ESR_EL1", EMU_SR_ESR_EL1 }, { "ELR_EL1", EMU_SR_ELR_EL1 }, { "FAR_EL1", EMU_SR_FAR_EL1 },
+		{ "SPSR_EL1", EMU_SR_SPSR_EL1 }, { "TPIDR_EL1", EMU_SR_TPIDR_EL1 },
+	};
+	const struct emu_cpu *a = engines[0].cpu, *b = engines[1].cpu;
+	bool bad = false;
+	char name[16];
+
+	for (unsigned i = 0; i < 32; i++) {
+		snprintf(name, sizeof(name), "x%u", i);
+		bad |= differ(name, a->x[i], b->x[i], tell);
+	}
+	for (unsigned i = 0; i < 32; i++) {
+		for (unsigned k = 0; k < 2; k++) {
+			snprintf(name, sizeof(name), "v%u.d[%u]", i, k);
+			bad |= differ(name, a->v[i].d[k], b->v[i].d[k], tell);
+		}
+	}
+	for (unsigned i = 0; i < 2; i++)
+		bad |= differ("sp_el", a->sp_el[i], b->sp_el[i], tell);
+	for (unsigned i = 0; i < sizeof(sysregs) / sizeof(sysregs[0]); i++)
+		bad |= differ(sysregs[i].name, a->sys[sysregs[i].reg], b->sys[sysregs[i].reg], tell);
+	bad |= differ("pc", a->pc, b->pc, tell);
+	bad |= differ("pstate", emu_pstate_to_spsr(a), emu_pstate_to_spsr(b), tell);
+	bad |= differ("fpcr", a->fpcr, b->fpcr, tell);
+	bad |= differ("fpsr", a->fpsr, b->fpsr, tell);
+	bad |= differ("excl_size", a->excl_size, b->excl_size, tell);
+	if (a->excl_size)
+		bad |= differ("excl_pa", a->excl_pa, b->excl_pa, tell);
+	bad |= differ("retired", a->retired, b->retired, tell);
+	for (unsigned i = 0; i < WINDOW_SIZE; i += 8) {
+		uint64_t p, q;
+		memcpy(&p, engines[0].ram + WINDOW_AT + i, 8);
+		memcpy(&q, engines[1].ram + WINDOW_AT + i, 8);
+		snprintf(name, sizeof(name), "mem+%x", i);
+		bad |= differ(name, p, q, tell);
+	}
+	return bad;
+}
+
+static bool fails(const struct test_case *c)
+{
+	run_case(&engines[0], c);
+	run_case(&engines[1], c);
+	return compare(false);
+}
+
+static void report(struct test_case *c)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		uint32_t was = c->insn[i];
+		c->insn[i] = NOP;
+		if (was != NOP && !fails(c))
+			c->insn[i] = was;
+	}
+	printf("seed %" PRIu64 ", EL%d, pan %d, nzcv %x, fpcr %08x:\n", c->seed, !c->el0, c->pan, c->nzcv >> 28, c->fpcr);
+	for (unsigned i = 0; i < c->n; i++) {
+		enum a64_op op;
+		union a64_args args;
+		if (c->insn[i] != NOP)
+			printf("  %" PRIx64 ": %08x %s\n", c->pc + 4 * i, c->insn[i],
+				a64_decode(c->insn[i], &op, &args) ? a64_encodings[op].name : "UNDEFINED");
+	}
+	for (unsigned i = 0; i < 32; i++)
+		printf("  x%-2u %016" PRIx64 "%s", i, c->x[i], i % 4 == 3 ? "\n" : "");
+	fails(c);
+	compare(true);
+}
+
+static uint64_t setting(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+	return text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+START_TEST(random_blocks)
+{
+	static struct test_case c;
+	uint64_t first = setting("JIT_SEED", 1), n = setting("JIT_BLOCKS", 3000), bad = 0, limit = setting("JIT_REPORTS", 3);
+
+	for (uint64_t seed = first; seed < first + n && bad < limit; seed++) {
+		make_case(&c, seed);
+		bool failed = fails(&c);
+		for (unsigned again = 0; !failed && again < 2; again++) {
+			/* the same code from another state, with the page arrays warm */
+			make_state(&c);
+			failed = fails(&c);
+		}
+		if (failed) {
+			bad++;
+			report(&c);
+		}
+	}
+	ck_assert_uint_eq(bad, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("jit");
+	TCase *tc = tcase_create("blocks");
+	tcase_add_unchecked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, random_blocks);
+	tcase_set_timeout(tc, 600);
+	suite_add_tcase(s, tc);
+	SRunner *r = srunner_create(s);
+	srunner_set_fork_status(r, CK_NOFORK);
+	srunner_run_all(r, CK_NORMAL);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
