@@ -211,8 +211,8 @@ static bool fallback_ends(unsigned op, const union a64_args *args)
 		return true;
 	case A64_SYS: /* TLBI; IC */
 		return sys->CRn == 8 || (sys->CRn == 7 && (sys->CRm == 1 || sys->CRm == 5));
-	case A64_MSR_reg: /* debug; control; translation; memory attributes */
-		return !msr->o0 || msr->CRn == 1 || msr->CRn == 2 || msr->CRn == 10;
+	case A64_MSR_reg: /* debug; control; translation; memory attributes; FPCR */
+		return !msr->o0 || msr->CRn == 1 || msr->CRn == 2 || msr->CRn == 10 || (msr->CRn == 4 && msr->CRm == 4);
 	case A64_MSR_imm: /* SPSel */
 		return imm->op1 == 0 && imm->op2 == 5;
 	default:
@@ -231,7 +231,7 @@ static bool has_features(const struct emu_cpu *cpu, unsigned op)
 }
 
 /* Whether the current translation may use the instruction's translator. */
-static bool is_native(const struct jit *j, unsigned op, const union a64_args *args)
+static bool is_native(const struct jit *j, unsigned op, const union a64_args *args, uint32_t word)
 {
 	if (op == A64_OP_COUNT || !jit_ops[op].translate)
 		return false;
@@ -239,6 +239,8 @@ static bool is_native(const struct jit *j, unsigned op, const union a64_args *ar
 		return jit_hint_is_native(j, (const void *)args);
 	if (op == A64_AND_imm || op == A64_ORR_imm || op == A64_EOR_imm || op == A64_ANDS_imm)
 		return jit_logical_imm_is_valid((const void *)args);
+	if (jit_ops[op].props & JIT_VEC && !jit_vec_is_native(j, jit_ops[op].props, word))
+		return false;
 	return !(a64_encodings[op].fp && (j->block_flags & JIT_FLAG_FP_TRAP));
 }
 
@@ -248,8 +250,8 @@ static void decode(struct jit *j, uint32_t word, struct jit_insn *ret)
 
 	ret->word = word;
 	ret->op = a64_decode(word, &op, &ret->args) && has_features(j->cpu, op) ? (uint16_t)op : A64_OP_COUNT;
-	if (is_native(j, ret->op, &ret->args))
-		ret->props = jit_ops[op].props;
+	if (is_native(j, ret->op, &ret->args, word))
+		ret->props = (uint8_t)(jit_ops[op].props & JIT_BLOCK_MASK);
 	else
 		ret->props = JIT_RAISES | (ret->op == A64_OP_COUNT || fallback_ends(op, &ret->args) ? JIT_ENDS : 0);
 }
@@ -578,7 +580,7 @@ static void translate_insn(struct jit *j)
 		x86_op(&j->buf, 0xc6, 0, JIT_CPU(pstate.btype));
 		x86_u8(&j->buf, j->block_flags >> JIT_FLAG_BTYPE_POS);
 	}
-	if (is_native(j, insn->op, &insn->args))
+	if (is_native(j, insn->op, &insn->args, insn->word))
 		jit_ops[insn->op].translate(j, &insn->args);
 	else
 		jit_fallback(j);
@@ -718,6 +720,7 @@ static __attribute__((noinline)) bool run(struct emu_cpu *cpu)
 
 void emu_jit_run(struct emu_cpu *cpu)
 {
+	jit_fp_enter(cpu->jit);
 	for (;;) {
 		if (setjmp(cpu->unwind)) {
 			cpu->retired += (uint64_t)cpu->jit_hot.partial;
@@ -728,6 +731,7 @@ void emu_jit_run(struct emu_cpu *cpu)
 			break;
 		emu_interp_step(cpu);
 	}
+	jit_fp_leave(cpu->jit);
 	cpu->jit_hot.link = 0;
 }
 
@@ -785,6 +789,7 @@ bool emu_jit_init(struct emu_cpu *cpu, unsigned n_cpus, struct vmd_error *err)
 	j->buf.end = j->buf.start + BUF_SIZE;
 	j->buf.p = j->buf.start + JIT_JUMPS * sizeof(struct jit_jump);
 	make_thunks(j);
+	jit_vec_init(j);
 	j->code_start = x86_here(&j->buf);
 	for (unsigned i = 0; i <= EMU_JIT_LOW_SETS; i++)
 		jit_context_renew(j, &j->context[i]);

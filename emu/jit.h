@@ -20,6 +20,9 @@ void emu_jit_run(struct emu_cpu *cpu);
 void emu_jit_drop_page(struct emu_cpu *cpu, uint64_t page_pa);
 void emu_jit_drop_all(struct emu_cpu *cpu);
 
+/* FPSR is about to be read or written, or FPCR has been written: see emu/jit_fp.c. */
+void emu_jit_sync_fp(struct emu_cpu *cpu);
+
 /* ---- Called by emu/tlb.c: the page arrays are kept in step with the TLB's sets ---- */
 
 /* Sets 0 to low_sets - 1 are of the lower half, `low_sets` is the upper half's. */

@@ -133,8 +133,7 @@ void jit_carry(struct jit *j)
 	j->eflags = JIT_EFLAGS_SUB;
 }
 
-/* Sets the host's flags to a constant NZCV. */
-static void set_flags(struct jit *j, uint32_t nzcv)
+void jit_set_flags(struct jit *j, uint32_t nzcv)
 {
 	x86_mov_imm(&j->buf, X86_RAX, jit_flags_of(nzcv));
 	x86_u8(&j->buf, 0x04);
@@ -964,7 +963,7 @@ static void compare_if(struct jit *j, unsigned cond, uint32_t w, unsigned n, str
 	if (cond < 14) {
 		end = x86_jmp(b);
 		x86_bind_here(b, no);
-		set_flags(j, nzcv << 28);
+		jit_set_flags(j, nzcv << 28);
 		x86_bind_here(b, end);
 	}
 	jit_flags_from_sub(j);

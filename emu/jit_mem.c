@@ -20,6 +20,7 @@
 #include "emu/jit_priv.h"
 
 #include "emu/access_priv.h"
+#include "emu/fp_priv.h"
 #include "emu/tlb_priv.h"
 
 #include <errno.h>
@@ -169,7 +170,8 @@ struct jit_context *jit_context_now(struct emu_cpu *cpu)
 	bool el0 = cpu->pstate.el == 0;
 	struct jit_context *context = &j->context[el0 ? j->low : EMU_JIT_LOW_SETS];
 	uint32_t flags = (el0 ? JIT_FLAG_EL0 : 0) | (cpu->sp_align_mask ? JIT_FLAG_SP_CHECK : 0) |
-			 (cpu->fp_trap ? JIT_FLAG_FP_TRAP : 0) | (cpu->pstate.sp ? JIT_FLAG_SPSEL : 0);
+			 (cpu->fp_trap ? JIT_FLAG_FP_TRAP : 0) | (cpu->pstate.sp ? JIT_FLAG_SPSEL : 0) |
+			 (cpu->fpcr & (FPCR_FZ | FPCR_AHP) ? JIT_FLAG_FP_MODE : 0);
 
 	if (context->flags != flags) {
 		jit_context_renew(j, context);

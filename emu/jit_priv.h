@@ -39,12 +39,45 @@ enum {
 	JIT_CLOBBERS = 1 << 2, /* uses NZCV, and leaves nothing of it in the host's flags */
 	JIT_RAISES = 1 << 3,   /* may leave the block in the middle, or let C code see NZCV */
 	JIT_ENDS = 1 << 4,     /* the block's last */
+	JIT_BLOCK_MASK = 31,
+};
+
+/* Floating point and Advanced SIMD: when an instruction is translated, and not
+ * a call of the interpreter (jit_vec_is_native). */
+enum {
+	JIT_VEC = 1 << 5,      /* has to be given: the host needs AVX2 */
+	JIT_FP = 1 << 6,       /* not where FPCR flushes to zero or has the alternative half precision */
+	JIT_FMA = 1 << 8,      /* the host needs these, too */
+	JIT_AES = 1 << 9,
+	JIT_PCLMUL = 1 << 10,
+	JIT_SHA = 1 << 11,
+	JIT_F16C = 1 << 12,
+	JIT_HOST_MASK = JIT_VEC | JIT_FMA | JIT_AES | JIT_PCLMUL | JIT_SHA | JIT_F16C,
+	JIT_SIZES_POS = 16,    /* 4 bits: the values of `size`; 0: there is none */
+	JIT_BHSD = 15 << JIT_SIZES_POS,
+	JIT_BHS = 7 << JIT_SIZES_POS,
+	JIT_BH = 3 << JIT_SIZES_POS,
+	JIT_ONLY_H = 2 << JIT_SIZES_POS,
+	JIT_HS = 6 << JIT_SIZES_POS,
+	JIT_SD = 12 << JIT_SIZES_POS,
+	JIT_ONLY_D = 8 << JIT_SIZES_POS,
+	JIT_SINGLE = 5 << JIT_SIZES_POS, /* by sz, the lower bit of size */
+	JIT_DOUBLE = 10 << JIT_SIZES_POS,
+	JIT_FORM_POS = 24,     /* what else is reserved */
+	JIT_FORM_MASK = 7 << JIT_FORM_POS,
+	JIT_NO_1D = 1 << JIT_FORM_POS,  /* sz without Q */
+	JIT_ACROSS = 2 << JIT_FORM_POS, /* a size of 2 without Q */
+	JIT_IMM5 = 3 << JIT_FORM_POS,   /* imm5 that tells no size */
+	JIT_DUP = 4 << JIT_FORM_POS,    /* that, and a doubleword without Q */
+	JIT_UMOV = 5 << JIT_FORM_POS,   /* that, and a doubleword if and only if Q */
+	JIT_SMOV = 6 << JIT_FORM_POS,   /* that, and a doubleword, or a word without Q */
+	JIT_EXT = 7 << JIT_FORM_POS,    /* bit 3 of imm4 without Q */
 };
 
 typedef void jit_translate_fn(struct jit *j, const union a64_args *args);
 struct jit_op {
 	jit_translate_fn *translate; /* NULL: call the interpreter */
-	uint8_t props;               /* JIT_* */
+	uint32_t props;              /* JIT_* */
 };
 extern const struct jit_op jit_ops[A64_OP_COUNT];
 
@@ -60,7 +93,8 @@ enum {
 	JIT_FLAG_FP_TRAP = 1 << 2,
 	JIT_FLAG_SPSEL = 1 << 3,
 	JIT_FLAG_GUARDED = 1 << 4,
-	JIT_FLAG_BTYPE_POS = 5,     /* 2 bits: PSTATE.BTYPE of the first instruction, where it shows */
+	JIT_FLAG_FP_MODE = 1 << 5,  /* FPCR has a mode that the host does not */
+	JIT_FLAG_BTYPE_POS = 6,     /* 2 bits: PSTATE.BTYPE of the first instruction, where it shows */
 };
 
 struct jit_block {
@@ -148,6 +182,10 @@ struct jit {
 	struct jit_jump *jumps;     /* at the start of the buffer: offset 0 */
 	uint32_t code_start;        /* where blocks begin */
 	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_link, thunk_call, thunk_jump;
+	uint32_t v_consts;          /* constants of emu/jit_vec.c */
+	uint32_t host_has;          /* JIT_HOST_MASK: what this host has */
+	uint32_t host_mxcsr;
+	bool fp_live;               /* MXCSR is the guest's */
 	unsigned epoch;             /* counts the times that all code was thrown away */
 
 	/* blocks */
@@ -227,6 +265,8 @@ void jit_write_z(struct jit *j, unsigned n, unsigned reg);
  * operation, has left them. Clobbers RAX. */
 void jit_flags_from_sub(struct jit *j);
 void jit_flags_from_add(struct jit *j);
+/* Sets the host's flags to a constant NZCV, in the form of a subtraction. */
+void jit_set_flags(struct jit *j, uint32_t nzcv);
 /* Makes the host's flags hold NZCV; the condition that tests `cond` (not 14, 15). May clobber RAX. */
 enum x86_cc jit_condition(struct jit *j, unsigned cond);
 /* Makes CF the inverse of C. May clobber RAX. */
@@ -273,6 +313,16 @@ void jit_exit_dispatch(struct jit *j);
 void jit_exit_dispatch_to(struct jit *j, uint64_t target);
 /* Leaves for `pc` if the vCPU is wanted. Clobbers the flags. */
 void jit_check_attention(struct jit *j, uint64_t pc);
+
+/* ---- emu/jit_vec.c, emu/jit_fp.c ---- */
+
+/* What the host has; puts the constants where the code begins. */
+void jit_vec_init(struct jit *j);
+/* `props` has JIT_VEC: whether the instruction's translator does this encoding. */
+bool jit_vec_is_native(const struct jit *j, uint32_t props, uint32_t word);
+/* MXCSR becomes the guest's; gives its flags to FPSR and becomes the host's again. */
+void jit_fp_enter(struct jit *j);
+void jit_fp_leave(struct jit *j);
 
 /* ---- emu/jit_mem.c ---- */
 

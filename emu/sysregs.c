@@ -10,6 +10,7 @@
  * Thread: the vCPU's own.
  */
 #include "emu/sysregs_priv.h"
+#include "emu/jit.h"
 
 #include "emu/vcpu_priv.h"
 
@@ -118,17 +119,20 @@ static WRITE_HOOK(fpcr)
 {
 	check_fp(cpu);
 	cpu->fpcr = val & (emu_has(cpu, EMU_FEAT_FP16) ? FPCR_MASK : FPCR_MASK & ~FPCR_FP16);
+	emu_jit_sync_fp(cpu);
 }
 
 static READ_HOOK(fpsr)
 {
 	check_fp(cpu);
+	emu_jit_sync_fp(cpu);
 	return cpu->fpsr;
 }
 
 static WRITE_HOOK(fpsr)
 {
 	check_fp(cpu);
+	emu_jit_sync_fp(cpu);
 	cpu->fpsr = val & FPSR_MASK;
 }
 

@@ -137,11 +137,36 @@ enum x86_cc {
 	X86_S, X86_NS, X86_P, X86_NP, X86_L, X86_GE, X86_LE, X86_G,
 };
 
+/* The ModRM byte, and what it needs of SIB and displacement. */
+static inline void x86_modrm(struct x86_buf *b, unsigned reg, struct x86_rm rm)
+{
+	bool sib = rm.mem && (rm.index != X86_NO_REG || ((rm.base & 7) == X86_RSP && rm.base != X86_RIP));
+
+	if (rm.base == X86_RIP) {
+		x86_u8(b, (reg & 7) << 3 | X86_RBP);
+		x86_u32(b, (uint32_t)rm.disp - (uint32_t)(b->p + 4 - b->start));
+		return;
+	}
+	unsigned mod, low = sib ? X86_RSP : rm.base & 7;
+	if (!rm.mem)
+		mod = 3;
+	else if (rm.disp == 0 && (rm.base & 7) != X86_RBP)
+		mod = 0;
+	else
+		mod = rm.disp == (int8_t)rm.disp ? 1 : 2;
+	x86_u8(b, mod << 6 | (reg & 7) << 3 | low);
+	if (sib)
+		x86_u8(b, (unsigned)rm.scale << 6 | (rm.index == X86_NO_REG ? X86_RSP : rm.index & 7) << 3 | (rm.base & 7));
+	if (mod == 1)
+		x86_u8(b, (uint8_t)rm.disp);
+	else if (mod == 2)
+		x86_u32(b, (uint32_t)rm.disp);
+}
+
 /* Any instruction with a ModRM byte. What follows it (an immediate) is the caller's to add. */
 static inline void x86_op(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
 {
 	unsigned rex = (op & X86_W ? 8 : 0) | (reg & 8) >> 1 | (rm.base & 8) >> 3;
-	bool sib = rm.mem && (rm.index != X86_NO_REG || ((rm.base & 7) == X86_RSP && rm.base != X86_RIP));
 
 	if (rm.mem && rm.index != X86_NO_REG)
 		rex |= (rm.index & 8) >> 2;
@@ -164,26 +189,7 @@ static inline void x86_op(struct x86_buf *b, uint32_t op, unsigned reg, struct x
 	if (op & X86_0F3A)
 		x86_u8(b, 0x3a);
 	x86_u8(b, op & 0xff);
-
-	if (rm.base == X86_RIP) {
-		x86_u8(b, (reg & 7) << 3 | X86_RBP);
-		x86_u32(b, (uint32_t)rm.disp - (uint32_t)(b->p + 4 - b->start));
-		return;
-	}
-	unsigned mod, low = sib ? X86_RSP : rm.base & 7;
-	if (!rm.mem)
-		mod = 3;
-	else if (rm.disp == 0 && (rm.base & 7) != X86_RBP)
-		mod = 0;
-	else
-		mod = rm.disp == (int8_t)rm.disp ? 1 : 2;
-	x86_u8(b, mod << 6 | (reg & 7) << 3 | low);
-	if (sib)
-		x86_u8(b, (unsigned)rm.scale << 6 | (rm.index == X86_NO_REG ? X86_RSP : rm.index & 7) << 3 | (rm.base & 7));
-	if (mod == 1)
-		x86_u8(b, (uint8_t)rm.disp);
-	else if (mod == 2)
-		x86_u32(b, (uint32_t)rm.disp);
+	x86_modrm(b, reg, rm);
 }
 
 /* ---- Frequent forms; `w` is X86_W for 64 bits, 0 for 32 ---- */

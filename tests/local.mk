@@ -16,6 +16,7 @@ if HAVE_CHECK
 include tests/bench/local.mk
 include tests/unit/decode.mk
 include tests/unit/fp.mk
+include tests/unit/jit_vec.mk
 include tests/unit/simd.mk
 include tests/unit/system.mk
 include tests/unit/jit.mk

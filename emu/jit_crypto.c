@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The JIT: cryptography on the host's AES, PCLMULQDQ and SHA instructions. See
+ * emu/jit_vec_priv.h; what each does is in emu/interp_crypto_aes.c and
+ * emu/interp_crypto_sha.c. Thread: the vCPU's own.
+ */
+#include "emu/jit_vec_priv.h"
+
+/* ---- AES ---- */
+
+/* A last round of the host adds its key at the end, one of the guest at the beginning. */
+static void aes_round(struct jit *j, uint32_t op, unsigned rd, unsigned rn)
+{
+	jit_v_load(j, JIT_N, rn);
+	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_N, jit_v(rd, 0));
+	jit_v_zero(j, JIT_T);
+	jit_vr(j, op, JIT_R, JIT_R, JIT_T);
+	jit_v_store(j, rd, JIT_R);
+}
+
+JIT_INSN(AESE)
+{
+	aes_round(j, X86_VAESENCLAST, a->Rd, a->Rn);
+}
+
+JIT_INSN(AESD)
+{
+	aes_round(j, X86_VAESDECLAST, a->Rd, a->Rn);
+}
+
+/* A full round mixes columns; what it does before is undone first. */
+JIT_INSN(AESMC)
+{
+	jit_v_load(j, JIT_N, a->Rn);
+	jit_v_zero(j, JIT_T);
+	jit_vr(j, X86_VAESDECLAST, JIT_R, JIT_N, JIT_T);
+	jit_vr(j, X86_VAESENC, JIT_R, JIT_R, JIT_T);
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+JIT_INSN(AESIMC)
+{
+	x86_v(&j->buf, X86_VAESIMC, JIT_R, 0, jit_v(a->Rn, 0));
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+JIT_INSN(PMULL_64)
+{
+	jit_v_load(j, JIT_N, a->Rn);
+	jit_v_load(j, JIT_M, a->Rm);
+	x86_vi(&j->buf, X86_VPCLMULQDQ, JIT_R, JIT_N, x86_r(JIT_M), a->Q ? 0x11 : 0x00);
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+/* ---- SHA-1 ---- */
+
+/* The host's rounds have the words in the other order, e in the first of W, and add the constant. */
+static void sha1_rounds(struct jit *j, const struct a64_args_SHA1C *a, unsigned function)
+{
+	struct x86_buf *b = &j->buf;
+
+	jit_v_load(j, JIT_M, a->Rm);
+	jit_vk(j, X86_VPSUBD, JIT_M, JIT_M, (enum jit_v_const)(JIT_K_SHA1_0 + function));
+	x86_v(b, X86_VMOVSS, JIT_N, 0, jit_v(a->Rn, 0));
+	jit_vr(j, X86_VPADDD, JIT_M, JIT_M, JIT_N);
+	x86_vi(b, X86_VPSHUFD, JIT_M, 0, x86_r(JIT_M), 0x1b);
+	x86_vi(b, X86_VPSHUFD, JIT_R, 0, jit_v(a->Rd, 0), 0x1b);
+	x86_op(b, X86_SHA1RNDS4, JIT_R, x86_r(JIT_M));
+	x86_u8(b, function);
+	x86_vi(b, X86_VPSHUFD, JIT_R, 0, x86_r(JIT_R), 0x1b);
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+JIT_INSN(SHA1C)
+{
+	sha1_rounds(j, a, 0);
+}
+
+JIT_INSN(SHA1P)
+{
+	sha1_rounds(j, a, 1);
+}
+
+JIT_INSN(SHA1M)
+{
+	sha1_rounds(j, a, 2);
+}
+
+JIT_INSN(SHA1H)
+{
+	x86_load(&j->buf, 0, X86_RAX, jit_v(a->Rn, 0));
+	x86_shift_imm(&j->buf, X86_ROL, 0, X86_RAX, 30);
+	x86_v(&j->buf, X86_VMOVD_IN, JIT_R, 0, x86_r(X86_RAX));
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+JIT_INSN(SHA1SU0)
+{
+	jit_v_load(j, JIT_D, a->Rd);
+	jit_v_load(j, JIT_N, a->Rn);
+	x86_vi(&j->buf, X86_VPALIGNR, JIT_R, JIT_N, x86_r(JIT_D), 8);
+	jit_vr(j, X86_VPXOR, JIT_R, JIT_R, JIT_D);
+	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v(a->Rm, 0));
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+/* dst = the words of src rotated to the left. Clobbers Z. */
+static void rotate_words(struct jit *j, unsigned dst, unsigned src, unsigned count)
+{
+	x86_v_shift(&j->buf, X86_VSRL, 2, JIT_Z, src, 32 - count);
+	x86_v_shift(&j->buf, X86_VSLL, 2, dst, src, count);
+	jit_vr(j, X86_VPOR, dst, dst, JIT_Z);
+}
+
+JIT_INSN(SHA1SU1)
+{
+	struct x86_buf *b = &j->buf;
+
+	jit_v_load(j, JIT_N, a->Rn);
+	x86_v_shift_bytes(b, false, JIT_T, JIT_N, 4);
+	x86_v(b, X86_VPXOR, JIT_T, JIT_T, jit_v(a->Rd, 0));
+	rotate_words(j, JIT_R, JIT_T, 1);
+	/* The first word, rotated twice, goes into the last. */
+	x86_v_shift_bytes(b, true, JIT_T, JIT_T, 12);
+	rotate_words(j, JIT_U, JIT_T, 2);
+	jit_vr(j, X86_VPXOR, JIT_R, JIT_R, JIT_U);
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+/* ---- SHA-256 ---- */
+
+/* Four rounds on x = a, b, c, d and y = e, f, g, h; N and M are left with the
+ * host's arrangement, a, b, e, f and c, d, g, h from the top. */
+static void sha256_rounds(struct jit *j, unsigned x, unsigned y, unsigned w)
+{
+	struct x86_buf *b = &j->buf;
+
+	jit_v_load(j, JIT_T, x);
+	jit_v_load(j, JIT_U, y);
+	jit_vr(j, X86_VPUNPCKLQDQ, JIT_N, JIT_U, JIT_T);
+	jit_vr(j, X86_VPUNPCKHQDQ, JIT_M, JIT_U, JIT_T);
+	x86_vi(b, X86_VPSHUFD, JIT_N, 0, x86_r(JIT_N), 0xb1);
+	x86_vi(b, X86_VPSHUFD, JIT_M, 0, x86_r(JIT_M), 0xb1);
+	/* W is in XMM0. Two rounds replace one half, and make the other the old first one. */
+	_Static_assert(JIT_R == 0, "XMM0 is an operand of SHA256RNDS2");
+	jit_v_load(j, JIT_R, w);
+	x86_op(b, X86_SHA256RNDS2, JIT_M, x86_r(JIT_N));
+	x86_vi(b, X86_VPSHUFD, JIT_R, 0, x86_r(JIT_R), 0x0e);
+	x86_op(b, X86_SHA256RNDS2, JIT_N, x86_r(JIT_M));
+}
+
+JIT_INSN(SHA256H)
+{
+	sha256_rounds(j, a->Rd, a->Rn, a->Rm);
+	jit_vr(j, X86_VPUNPCKHQDQ, JIT_R, JIT_N, JIT_M);
+	x86_vi(&j->buf, X86_VPSHUFD, JIT_R, 0, x86_r(JIT_R), 0xb1);
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+JIT_INSN(SHA256H2)
+{
+	sha256_rounds(j, a->Rn, a->Rd, a->Rm);
+	jit_vr(j, X86_VPUNPCKLQDQ, JIT_R, JIT_N, JIT_M);
+	x86_vi(&j->buf, X86_VPSHUFD, JIT_R, 0, x86_r(JIT_R), 0xb1);
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+JIT_INSN(SHA256SU0)
+{
+	jit_v_load(j, JIT_R, a->Rd);
+	jit_v_load(j, JIT_N, a->Rn);
+	x86_op(&j->buf, X86_SHA256MSG1, JIT_R, x86_r(JIT_N));
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+JIT_INSN(SHA256SU1)
+{
+	jit_v_load(j, JIT_N, a->Rn);
+	jit_v_load(j, JIT_M, a->Rm);
+	x86_vi(&j->buf, X86_VPALIGNR, JIT_R, JIT_M, x86_r(JIT_N), 4);
+	x86_v(&j->buf, X86_VPADDD, JIT_R, JIT_R, jit_v(a->Rd, 0));
+	x86_op(&j->buf, X86_SHA256MSG2, JIT_R, x86_r(JIT_M));
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+/* ---- SHA-3 ---- */
+
+JIT_INSN(EOR3)
+{
+	jit_v_load(j, JIT_R, a->Rn);
+	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v(a->Rm, 0));
+	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v(a->Ra, 0));
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+JIT_INSN(BCAX)
+{
+	jit_v_load(j, JIT_R, a->Ra);
+	x86_v(&j->buf, X86_VPANDN, JIT_R, JIT_R, jit_v(a->Rm, 0));
+	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v(a->Rn, 0));
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+/* R = the doublewords of `src` rotated to the right. */
+static void rotate_doublewords(struct jit *j, unsigned src, unsigned count)
+{
+	x86_v_shift(&j->buf, X86_VSRL, 3, JIT_T, src, count);
+	x86_v_shift(&j->buf, X86_VSLL, 3, JIT_R, src, 64 - count);
+	jit_vr(j, X86_VPOR, JIT_R, JIT_R, JIT_T);
+}
+
+JIT_INSN(RAX1)
+{
+	jit_v_load(j, JIT_M, a->Rm);
+	rotate_doublewords(j, JIT_M, 63);
+	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v(a->Rn, 0));
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+JIT_INSN(XAR)
+{
+	jit_v_load(j, JIT_N, a->Rn);
+	x86_v(&j->buf, X86_VPXOR, JIT_N, JIT_N, jit_v(a->Rm, 0));
+	rotate_doublewords(j, JIT_N, a->imm6);
+	jit_v_store(j, a->Rd, JIT_R);
+}

@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The JIT: floating point in single and double precision, arithmetic,
+ * comparison and moves, scalar and vector.
+ *
+ * While translated code runs, MXCSR has the guest's rounding mode and masks
+ * everything. Its sticky flags are part of the guest's: FPSR is cpu->fpsr and
+ * them (emu_jit_sync_fpsr). Where FPCR asks for flushing to zero (JIT_FLAG_FP_MODE)
+ * the interpreter executes everything. Otherwise results and flags are what the
+ * host computes but for these, for which the interpreter is called out of line
+ * with the operands still in place:
+ *
+ *   - a result that is a NaN: which of the operands, or which default NaN, differs.
+ *     Invalid Operation, which the host has raised by then, is raised by both.
+ *   - a result of the size of the smallest normal number, except of additions,
+ *     which are exact there: the guest looks for underflow before rounding, the host
+ *     behind it.
+ *   - conversions to integers that do not fit.
+ *
+ * The host's flag for denormal operands has no counterpart. Thread: the vCPU's own.
+ */
+#include "emu/jit_fp_priv.h"
+
+#include "emu/fp_priv.h"
+
+#include <xmmintrin.h>
+
+/* ---- MXCSR ---- */
+
+enum { MXCSR_MASKS = 0x1f80, MXCSR_FLAGS = 0x3d /* not that of denormals */ };
+
+static uint32_t guest_mxcsr(const struct emu_cpu *cpu)
+{
+	/* nearest, up, down, zero */
+	static const uint16_t rounding[4] = { 0x0000, 0x4000, 0x2000, 0x6000 };
+
+	return MXCSR_MASKS | rounding[fp_rounding_mode(cpu->fpcr)];
+}
+
+static void take_flags(struct emu_cpu *cpu)
+{
+	uint32_t mxcsr = _mm_getcsr();
+
+	cpu->fpsr |= (mxcsr & 1 ? FPSR_IOC : 0) | (mxcsr & 4 ? FPSR_DZC : 0) | (mxcsr & 8 ? FPSR_OFC : 0) |
+		     (mxcsr & 16 ? FPSR_UFC : 0) | (mxcsr & 32 ? FPSR_IXC : 0);
+}
+
+void jit_fp_enter(struct jit *j)
+{
+	j->host_mxcsr = _mm_getcsr();
+	j->fp_live = true;
+	_mm_setcsr(guest_mxcsr(j->cpu));
+}
+
+void jit_fp_leave(struct jit *j)
+{
+	take_flags(j->cpu);
+	j->fp_live = false;
+	_mm_setcsr(j->host_mxcsr);
+}
+
+void emu_jit_sync_fp(struct emu_cpu *cpu)
+{
+	if (!cpu->jit || !cpu->jit->fp_live)
+		return;
+	take_flags(cpu);
+	_mm_setcsr(guest_mxcsr(cpu));
+}
+
+/* ---- Pieces ---- */
+
+void jit_fp_load(struct jit *j, bool is_double, unsigned xmm, unsigned n)
+{
+	x86_v(&j->buf, is_double ? X86_VMOVSD : X86_VMOVSS, xmm, 0, jit_v(n, 0));
+}
+
+void jit_fp_load_vec(struct jit *j, bool q, unsigned xmm, unsigned n)
+{
+	if (q)
+		jit_v_load(j, xmm, n);
+	else
+		x86_v(&j->buf, X86_VMOVDDUP, xmm, 0, jit_v(n, 0));
+}
+
+struct jit_slow *jit_fp_check_nan(struct jit *j, bool is_double, unsigned xmm, unsigned xmm2)
+{
+	x86_vr(&j->buf, X86_VUCOMISS | (is_double ? X86_66 : 0), xmm, 0, xmm2);
+	return jit_v_slow(j, x86_jcc(&j->buf, X86_P));
+}
+
+/* The exponent is that of zero, of the smallest normal number, or of infinities. */
+static void tiny_piece(struct jit *j, const struct jit_slow *s)
+{
+	struct x86_buf *b = &j->buf;
+	bool is_double = s->kind;
+
+	jit_vr(j, X86_VUCOMISS | (is_double ? X86_66 : 0), JIT_R, 0, JIT_R);
+	uint32_t is_nan = x86_jcc(b, X86_P);
+	x86_v(b, X86_VMOVD_OUT | (is_double ? X86_W : 0), JIT_R, 0, x86_r(X86_RAX));
+	x86_alu(b, X86_ADD, is_double ? X86_W : 0, X86_RAX, x86_r(X86_RAX));
+	if (is_double) {
+		x86_mov_imm(b, X86_RCX, 0x0020000000000000ull);
+		x86_alu(b, X86_CMP, X86_W, X86_RAX, x86_r(X86_RCX));
+	} else {
+		x86_alu_imm(b, X86_CMP, 0, x86_r(X86_RAX), 0x01000000);
+	}
+	x86_jcc_to(b, X86_NE, (uint32_t)s->arg);
+	x86_bind_here(b, is_nan);
+	jit_v_interp_piece(j, s);
+}
+
+struct jit_slow *jit_fp_check_tiny(struct jit *j, bool is_double)
+{
+	struct x86_buf *b = &j->buf;
+
+	/* 0, 1 or all ones in the exponent */
+	x86_v(b, X86_VMOVD_OUT | (is_double ? X86_W : 0), JIT_R, 0, x86_r(X86_RAX));
+	x86_shift_imm(b, X86_SHR, is_double ? X86_W : 0, X86_RAX, is_double ? 52 : 23);
+	x86_alu_imm(b, X86_ADD, 0, x86_r(X86_RAX), 1);
+	x86_test_imm(b, 0, x86_r(X86_RAX), is_double ? 0x7fc : 0xfc);
+	struct jit_slow *s = jit_slow_add(j, tiny_piece);
+	s->branch[0] = x86_jcc(b, X86_E);
+	s->kind = is_double;
+	s->arg = x86_here(b);
+	return s;
+}
+
+struct jit_slow *jit_fp_check_lanes(struct jit *j, bool is_double, bool tiny)
+{
+	struct x86_buf *b = &j->buf;
+
+	x86_vi(b, x86_fp(X86_FP_CMP, is_double, false), JIT_T, JIT_R, x86_r(JIT_R), X86_CMP_UNORD_Q);
+	if (tiny) {
+		jit_vk(j, X86_VPAND, JIT_U, JIT_R, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
+		jit_vk(j, jit_v_eq[is_double ? 3 : 2], JIT_U, JIT_U, is_double ? JIT_K_MIN_NORMAL_D : JIT_K_MIN_NORMAL_S);
+		jit_vr(j, X86_VPOR, JIT_T, JIT_T, JIT_U);
+	}
+	jit_vr(j, X86_VPTEST, JIT_T, 0, JIT_T);
+	return jit_v_slow(j, x86_jcc(b, X86_NE));
+}
+
+/* ---- Arithmetic: R = N op M, all lanes, or the lowest one ---- */
+
+typedef void fp_fn(struct jit *j, bool is_double, bool is_scalar);
+#define FN(name) static void fn_##name(struct jit *j, bool is_double, bool is_scalar)
+
+FN(add)
+{
+	jit_vr(j, x86_fp(X86_FP_ADD, is_double, is_scalar), JIT_R, JIT_N, JIT_M);
+}
+
+FN(sub)
+{
+	jit_vr(j, x86_fp(X86_FP_SUB, is_double, is_scalar), JIT_R, JIT_N, JIT_M);
+}
+
+FN(mul)
+{
+	jit_vr(j, x86_fp(X86_FP_MUL, is_double, is_scalar), JIT_R, JIT_N, JIT_M);
+}
+
+FN(div)
+{
+	jit_vr(j, x86_fp(X86_FP_DIV, is_double, is_scalar), JIT_R, JIT_N, JIT_M);
+}
+
+/* The host gives its second operand if both are zeroes: whatever their signs, one way or the other. */
+FN(max)
+{
+	jit_vr(j, x86_fp(X86_FP_MAX, is_double, is_scalar), JIT_R, JIT_N, JIT_M);
+	jit_vr(j, x86_fp(X86_FP_MAX, is_double, is_scalar), JIT_T, JIT_M, JIT_N);
+	jit_vr(j, X86_VPAND, JIT_R, JIT_R, JIT_T);
+}
+
+FN(min)
+{
+	jit_vr(j, x86_fp(X86_FP_MIN, is_double, is_scalar), JIT_R, JIT_N, JIT_M);
+	jit_vr(j, x86_fp(X86_FP_MIN, is_double, is_scalar), JIT_T, JIT_M, JIT_N);
+	jit_vr(j, X86_VPOR, JIT_R, JIT_R, JIT_T);
+}
+
+FN(abs)
+{
+	jit_vk(j, X86_VPAND, JIT_R, JIT_N, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
+}
+
+FN(neg)
+{
+	jit_vk(j, X86_VPXOR, JIT_R, JIT_N, is_double ? JIT_K_SIGN_D : JIT_K_SIGN_S);
+}
+
+/* What has to be done about the result, which is in R; or the operands. */
+enum check { CHECK_NAN, CHECK_TINY, CHECK_OPERANDS };
+enum after { AFTER_NOTHING, AFTER_ABS, AFTER_NEG };
+
+static void scalar_2(struct jit *j, const struct a64_args_FADD_s *a, fp_fn *fn, enum check check, enum after after)
+{
+	struct jit_slow *s;
+
+	jit_fp_load(j, a->sz, JIT_N, a->Rn);
+	jit_fp_load(j, a->sz, JIT_M, a->Rm);
+	if (check == CHECK_OPERANDS) {
+		s = jit_fp_check_nan(j, a->sz, JIT_N, JIT_M);
+		fn(j, a->sz, true);
+	} else {
+		fn(j, a->sz, true);
+		s = check == CHECK_TINY ? jit_fp_check_tiny(j, a->sz) : jit_fp_check_nan(j, a->sz, JIT_R, JIT_R);
+	}
+	if (after == AFTER_ABS) {
+		jit_vk(j, X86_VPAND, JIT_R, JIT_R, a->sz ? JIT_K_ABS_D : JIT_K_ABS_S);
+	} else if (after == AFTER_NEG) {
+		/* The rest of the register is to stay clear. */
+		x86_v(&j->buf, a->sz ? X86_VMOVSD : X86_VMOVSS, JIT_T, 0, jit_k(j, a->sz ? JIT_K_SIGN_D : JIT_K_SIGN_S));
+		jit_vr(j, X86_VPXOR, JIT_R, JIT_R, JIT_T);
+	}
+	jit_v_store(j, a->Rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+/* N and M hold the operands. */
+static void vec_2_loaded(struct jit *j, bool is_double, bool q, unsigned rd, fp_fn *fn, enum check check,
+			 enum after after)
+{
+	struct jit_slow *s;
+
+	if (check == CHECK_OPERANDS) {
+		x86_vi(&j->buf, x86_fp(X86_FP_CMP, is_double, false), JIT_T, JIT_N, x86_r(JIT_M), X86_CMP_UNORD_Q);
+		jit_vr(j, X86_VPTEST, JIT_T, 0, JIT_T);
+		s = jit_v_slow(j, x86_jcc(&j->buf, X86_NE));
+		fn(j, is_double, false);
+	} else {
+		fn(j, is_double, false);
+		s = jit_fp_check_lanes(j, is_double, check == CHECK_TINY);
+	}
+	if (after == AFTER_ABS)
+		jit_vk(j, X86_VPAND, JIT_R, JIT_R, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
+	jit_v_store_q(j, q, rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+static void vec_2(struct jit *j, const struct a64_args_FADD_vec *a, fp_fn *fn, enum check check, enum after after)
+{
+	jit_fp_load_vec(j, a->Q, JIT_N, a->Rn);
+	jit_fp_load_vec(j, a->Q, JIT_M, a->Rm);
+	vec_2_loaded(j, a->sz, a->Q, a->Rd, fn, check, after);
+}
+
+#define SCALAR_2(name, fn, check, after) \
+	JIT_INSN(name##_s) \
+	{ \
+		scalar_2(j, a, fn, check, after); \
+	}
+#define VEC_2(name, fn, check, after) \
+	JIT_INSN(name##_vec) \
+	{ \
+		vec_2(j, a, fn, check, after); \
+	}
+#define BOTH_2(name, fn, check, after) SCALAR_2(name, fn, check, after) VEC_2(name, fn, check, after)
+
+BOTH_2(FADD, fn_add, CHECK_NAN, AFTER_NOTHING)
+BOTH_2(FSUB, fn_sub, CHECK_NAN, AFTER_NOTHING)
+BOTH_2(FABD, fn_sub, CHECK_NAN, AFTER_ABS)
+BOTH_2(FMUL, fn_mul, CHECK_TINY, AFTER_NOTHING)
+SCALAR_2(FNMUL, fn_mul, CHECK_TINY, AFTER_NEG)
+BOTH_2(FDIV, fn_div, CHECK_TINY, AFTER_NOTHING)
+BOTH_2(FMAX, fn_max, CHECK_OPERANDS, AFTER_NOTHING)
+BOTH_2(FMIN, fn_min, CHECK_OPERANDS, AFTER_NOTHING)
+BOTH_2(FMAXNM, fn_max, CHECK_OPERANDS, AFTER_NOTHING)
+BOTH_2(FMINNM, fn_min, CHECK_OPERANDS, AFTER_NOTHING)
+
+/* ---- Pairs ---- */
+
+#define PAIRS(name, fn, check) \
+	JIT_INSN(name##_vec) \
+	{ \
+		unsigned size = a->sz ? 3 : 2; \
+		jit_v_load(j, JIT_T, a->Rn); \
+		jit_v_load(j, JIT_U, a->Rm); \
+		jit_v_unzip(j, size, a->Q, false, JIT_N, JIT_T, JIT_U); \
+		jit_v_unzip(j, size, a->Q, true, JIT_M, JIT_T, JIT_U); \
+		vec_2_loaded(j, a->sz, a->Q, a->Rd, fn, check, AFTER_NOTHING); \
+	} \
+	JIT_INSN(name##_s) \
+	{ \
+		/* Both lanes do the same. */ \
+		if (a->sz) { \
+			x86_v(&j->buf, X86_VMOVDDUP, JIT_N, 0, jit_v(a->Rn, 0)); \
+			x86_v(&j->buf, X86_VMOVDDUP, JIT_M, 0, jit_v(a->Rn, 8)); \
+			vec_2_loaded(j, true, false, a->Rd, fn, check, AFTER_NOTHING); \
+		} else { \
+			x86_v(&j->buf, X86_VPBROADCASTD, JIT_N, 0, jit_v(a->Rn, 0)); \
+			x86_v(&j->buf, X86_VPBROADCASTD, JIT_M, 0, jit_v(a->Rn, 4)); \
+			pair_s(j, a->Rd, fn, check); \
+		} \
+	}
+
+/* Of singles, of which one is left. */
+static void pair_s(struct jit *j, unsigned rd, fp_fn *fn, enum check check)
+{
+	struct jit_slow *s;
+
+	/* The rest of the register is to be clear. */
+	x86_v_shift_bytes(&j->buf, false, JIT_N, JIT_N, 12);
+	x86_v_shift_bytes(&j->buf, false, JIT_M, JIT_M, 12);
+	if (check == CHECK_OPERANDS) {
+		s = jit_fp_check_nan(j, false, JIT_N, JIT_M);
+		fn(j, false, true);
+	} else {
+		fn(j, false, true);
+		s = jit_fp_check_nan(j, false, JIT_R, JIT_R);
+	}
+	jit_v_store(j, rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+PAIRS(FADDP, fn_add, CHECK_NAN)
+PAIRS(FMAXP, fn_max, CHECK_OPERANDS)
+PAIRS(FMINP, fn_min, CHECK_OPERANDS)
+PAIRS(FMAXNMP, fn_max, CHECK_OPERANDS)
+PAIRS(FMINNMP, fn_min, CHECK_OPERANDS)
+
+/* ---- One operand ---- */
+
+#define BITS_1(name, fn) \
+	JIT_INSN(name##_s) \
+	{ \
+		jit_fp_load(j, a->sz, JIT_N, a->Rn); \
+		fn(j, a->sz, true); \
+		jit_v_store_elem(j, a->sz ? 3 : 2, a->Rd, JIT_R); \
+	} \
+	JIT_INSN(name##_vec) \
+	{ \
+		jit_v_load(j, JIT_N, a->Rn); \
+		fn(j, a->sz, false); \
+		jit_v_store_q(j, a->Q, a->Rd, JIT_R); \
+	}
+
+BITS_1(FABS, fn_abs)
+BITS_1(FNEG, fn_neg)
+
+JIT_INSN(FSQRT_s)
+{
+	jit_fp_load(j, a->sz, JIT_N, a->Rn);
+	jit_vr(j, x86_fp(X86_FP_SQRT, a->sz, true), JIT_R, JIT_N, JIT_N);
+	struct jit_slow *s = jit_fp_check_nan(j, a->sz, JIT_R, JIT_R);
+	jit_v_store(j, a->Rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+JIT_INSN(FSQRT_vec)
+{
+	jit_fp_load_vec(j, a->Q, JIT_N, a->Rn);
+	jit_vr(j, x86_fp(X86_FP_SQRT, a->sz, false), JIT_R, 0, JIT_N);
+	struct jit_slow *s = jit_fp_check_lanes(j, a->sz, false);
+	jit_v_store_q(j, a->Q, a->Rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+/* ---- Multiply-add ---- */
+
+#define SCALAR_3(name, op) \
+	JIT_INSN(name##_s) \
+	{ \
+		jit_fp_load(j, a->sz, JIT_R, a->Ra); \
+		jit_fp_load(j, a->sz, JIT_N, a->Rn); \
+		jit_fp_load(j, a->sz, JIT_M, a->Rm); \
+		jit_vr(j, (op + 1u) | (a->sz ? X86_W : 0), JIT_R, JIT_N, JIT_M); \
+		struct jit_slow *s = jit_fp_check_tiny(j, a->sz); \
+		jit_v_store(j, a->Rd, JIT_R); \
+		jit_v_slow_end(j, s); \
+	}
+
+SCALAR_3(FMADD, X86_VFMADD231)
+SCALAR_3(FMSUB, X86_VFNMADD231)
+SCALAR_3(FNMADD, X86_VFNMSUB231)
+SCALAR_3(FNMSUB, X86_VFMSUB231)
+
+/* N and M hold the factors. */
+static void vec_3(struct jit *j, uint32_t op, bool is_double, bool q, unsigned rd)
+{
+	jit_fp_load_vec(j, q, JIT_R, rd);
+	jit_vr(j, op | (is_double ? X86_W : 0), JIT_R, JIT_N, JIT_M);
+	struct jit_slow *s = jit_fp_check_lanes(j, is_double, true);
+	jit_v_store_q(j, q, rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+/* M = an element in all lanes; its index is H:L for singles, H for doubles. */
+static void load_element_s(struct jit *j, unsigned rm, unsigned index)
+{
+	x86_v(&j->buf, X86_VPBROADCASTD, JIT_M, 0, jit_v(rm, 4 * index));
+}
+
+static void load_element_d(struct jit *j, unsigned rm, unsigned index)
+{
+	x86_v(&j->buf, X86_VPBROADCASTQ, JIT_M, 0, jit_v(rm, 8 * index));
+}
+
+#define VEC_3(name, op) \
+	JIT_INSN(name##_vec) \
+	{ \
+		jit_fp_load_vec(j, a->Q, JIT_N, a->Rn); \
+		jit_fp_load_vec(j, a->Q, JIT_M, a->Rm); \
+		vec_3(j, op, a->sz, a->Q, a->Rd); \
+	} \
+	JIT_INSN(name##_vec_elem_s) \
+	{ \
+		jit_fp_load_vec(j, a->Q, JIT_N, a->Rn); \
+		load_element_s(j, a->Rm, (unsigned)a->H << 1 | a->L); \
+		vec_3(j, op, false, a->Q, a->Rd); \
+	} \
+	JIT_INSN(name##_vec_elem_d) \
+	{ \
+		jit_v_load(j, JIT_N, a->Rn); \
+		load_element_d(j, a->Rm, a->H); \
+		vec_3(j, op, true, true, a->Rd); \
+	} \
+	JIT_INSN(name##_elem_s) \
+	{ \
+		scalar_elem_3(j, op, false, a->Rd, a->Rn, jit_v(a->Rm, 4u * ((unsigned)a->H << 1 | a->L))); \
+	} \
+	JIT_INSN(name##_elem_d) \
+	{ \
+		scalar_elem_3(j, op, true, a->Rd, a->Rn, jit_v(a->Rm, 8u * a->H)); \
+	}
+
+static void scalar_elem_3(struct jit *j, uint32_t op, bool is_double, unsigned rd, unsigned rn, struct x86_rm element)
+{
+	jit_fp_load(j, is_double, JIT_R, rd);
+	jit_fp_load(j, is_double, JIT_N, rn);
+	x86_v(&j->buf, (op + 1) | (is_double ? X86_W : 0), JIT_R, JIT_N, element);
+	struct jit_slow *s = jit_fp_check_tiny(j, is_double);
+	jit_v_store(j, rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+VEC_3(FMLA, X86_VFMADD231)
+VEC_3(FMLS, X86_VFNMADD231)
+
+JIT_INSN(FMUL_vec_elem_s)
+{
+	jit_fp_load_vec(j, a->Q, JIT_N, a->Rn);
+	load_element_s(j, a->Rm, (unsigned)a->H << 1 | a->L);
+	vec_2_loaded(j, false, a->Q, a->Rd, fn_mul, CHECK_TINY, AFTER_NOTHING);
+}
+
+JIT_INSN(FMUL_vec_elem_d)
+{
+	jit_v_load(j, JIT_N, a->Rn);
+	load_element_d(j, a->Rm, a->H);
+	vec_2_loaded(j, true, true, a->Rd, fn_mul, CHECK_TINY, AFTER_NOTHING);
+}
+
+static void mul_elem(struct jit *j, bool is_double, unsigned rd, unsigned rn, struct x86_rm element)
+{
+	jit_fp_load(j, is_double, JIT_N, rn);
+	x86_v(&j->buf, x86_fp(X86_FP_MUL, is_double, true), JIT_R, JIT_N, element);
+	struct jit_slow *s = jit_fp_check_tiny(j, is_double);
+	jit_v_store(j, rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+JIT_INSN(FMUL_elem_s)
+{
+	mul_elem(j, false, a->Rd, a->Rn, jit_v(a->Rm, 4u * ((unsigned)a->H << 1 | a->L)));
+}
+
+JIT_INSN(FMUL_elem_d)
+{
+	mul_elem(j, true, a->Rd, a->Rn, jit_v(a->Rm, 8u * a->H));
+}
+
+/* ---- Comparison into NZCV ---- */
+
+/* Unordered is to leave C and V: as if 0x80 were compared with 1, in bytes. */
+static void unordered_piece(struct jit *j, const struct jit_slow *s)
+{
+	x86_mov_imm(&j->buf, X86_RAX, 0x80);
+	x86_jmp_to(&j->buf, s->back);
+}
+
+/* The host's flags become those of a subtraction: 0 - 1 for less, 0 - 0 for equal, 1 - 0 for greater. */
+static void compare(struct jit *j, bool is_double, unsigned rn, bool with_zero, unsigned rm, bool signal)
+{
+	struct x86_buf *b = &j->buf;
+
+	jit_fp_load(j, is_double, JIT_N, rn);
+	if (with_zero)
+		jit_v_zero(j, JIT_M);
+	x86_v(b, (signal ? X86_VCOMISS : X86_VUCOMISS) | (is_double ? X86_66 : 0), JIT_N, 0,
+		with_zero ? x86_r(JIT_M) : jit_v(rm, 0));
+	x86_setcc(b, X86_A, X86_RAX);
+	x86_setcc(b, X86_B, X86_RCX);
+	struct jit_slow *s = jit_slow_add(j, unordered_piece);
+	s->branch[0] = x86_jcc(b, X86_P);
+	s->back = x86_here(b);
+	x86_op(b, 0x3a | X86_B8 | X86_RM8, X86_RAX, x86_r(X86_RCX));
+}
+
+#define COMPARE(name, signal) \
+	JIT_INSN(name##_s) \
+	{ \
+		compare(j, a->sz, a->Rn, false, a->Rm, signal); \
+		jit_flags_from_sub(j); \
+	} \
+	JIT_INSN(name##_zero_s) \
+	{ \
+		compare(j, a->sz, a->Rn, true, 0, signal); \
+		jit_flags_from_sub(j); \
+	}
+
+COMPARE(FCMP, false)
+COMPARE(FCMPE, true)
+
+static void conditional_compare(struct jit *j, const struct a64_args_FCCMP_s *a, bool signal)
+{
+	struct x86_buf *b = &j->buf;
+
+	if (a->cond >= 14) {
+		compare(j, a->sz, a->Rn, false, a->Rm, signal);
+		jit_flags_from_sub(j);
+		return;
+	}
+	uint32_t holds = x86_jcc(b, jit_condition(j, a->cond));
+	jit_set_flags(j, (uint32_t)a->nzcv << 28);
+	uint32_t done = x86_jmp(b);
+	x86_bind_here(b, holds);
+	compare(j, a->sz, a->Rn, false, a->Rm, signal);
+	x86_bind_here(b, done);
+	jit_flags_from_sub(j);
+}
+
+JIT_INSN(FCCMP_s)
+{
+	conditional_compare(j, a, false);
+}
+
+JIT_INSN(FCCMPE_s)
+{
+	conditional_compare(j, a, true);
+}
+
+/* ---- Comparison into masks ---- */
+
+/* R = mask of the lanes of N and M, the other way round if `swap`. The host's predicates raise what the guest's do. */
+static void mask(struct jit *j, bool is_double, enum x86_cmp predicate, bool swap)
+{
+	x86_vi(&j->buf, x86_fp(X86_FP_CMP, is_double, false), JIT_R, swap ? JIT_M : JIT_N, x86_r(swap ? JIT_N : JIT_M),
+		predicate);
+}
+
+static void both_abs(struct jit *j, bool is_double)
+{
+	jit_vk(j, X86_VPAND, JIT_N, JIT_N, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
+	jit_vk(j, X86_VPAND, JIT_M, JIT_M, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
+}
+
+#define MASKS(name, predicate, of_abs) \
+	JIT_INSN(name##_vec) \
+	{ \
+		jit_fp_load_vec(j, a->Q, JIT_N, a->Rn); \
+		jit_fp_load_vec(j, a->Q, JIT_M, a->Rm); \
+		if (of_abs) \
+			both_abs(j, a->sz); \
+		mask(j, a->sz, predicate, false); \
+		jit_v_store_q(j, a->Q, a->Rd, JIT_R); \
+	} \
+	JIT_INSN(name##_s) \
+	{ \
+		jit_fp_load(j, a->sz, JIT_N, a->Rn); \
+		jit_fp_load(j, a->sz, JIT_M, a->Rm); \
+		if (of_abs) \
+			both_abs(j, a->sz); \
+		mask(j, a->sz, predicate, false); \
+		jit_v_store_elem(j, a->sz ? 3 : 2, a->Rd, JIT_R); \
+	}
+#define MASKS_ZERO(name, predicate, swap) \
+	JIT_INSN(name##_zero_vec) \
+	{ \
+		jit_fp_load_vec(j, a->Q, JIT_N, a->Rn); \
+		jit_v_zero(j, JIT_M); \
+		mask(j, a->sz, predicate, swap); \
+		jit_v_store_q(j, a->Q, a->Rd, JIT_R); \
+	} \
+	JIT_INSN(name##_zero_s) \
+	{ \
+		jit_fp_load(j, a->sz, JIT_N, a->Rn); \
+		jit_v_zero(j, JIT_M); \
+		mask(j, a->sz, predicate, swap); \
+		jit_v_store_elem(j, a->sz ? 3 : 2, a->Rd, JIT_R); \
+	}
+
+MASKS(FCMEQ, X86_CMP_EQ_OQ, false)
+MASKS(FCMGE, X86_CMP_GE_OS, false)
+MASKS(FCMGT, X86_CMP_GT_OS, false)
+MASKS(FACGE, X86_CMP_GE_OS, true)
+MASKS(FACGT, X86_CMP_GT_OS, true)
+MASKS_ZERO(FCMEQ, X86_CMP_EQ_OQ, false)
+MASKS_ZERO(FCMGE, X86_CMP_GE_OS, false)
+MASKS_ZERO(FCMGT, X86_CMP_GT_OS, false)
+MASKS_ZERO(FCMLE, X86_CMP_GE_OS, true)
+MASKS_ZERO(FCMLT, X86_CMP_GT_OS, true)
+
+/* ---- Moves ---- */
+
+JIT_INSN(FMOV_s)
+{
+	jit_fp_load(j, a->sz, JIT_R, a->Rn);
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+static void move_imm(struct jit *j, unsigned rd, uint64_t val)
+{
+	if (val) {
+		x86_mov_imm(&j->buf, X86_RAX, val);
+		x86_v(&j->buf, X86_VMOVD_IN | X86_W, JIT_R, 0, x86_r(X86_RAX));
+	} else {
+		jit_v_zero(j, JIT_R);
+	}
+	jit_v_store(j, rd, JIT_R);
+}
+
+JIT_INSN(FMOV_imm_s)
+{
+	move_imm(j, a->Rd, fp_expand_imm(a->sz ? FP_D : FP_S, a->imm8));
+}
+
+JIT_INSN(FMOV_vec_s)
+{
+	jit_v_imm_elems(j, JIT_R, 2, fp_expand_imm(FP_S, a->imm8));
+	jit_v_store_q(j, a->Q, a->Rd, JIT_R);
+}
+
+JIT_INSN(FMOV_vec_d)
+{
+	jit_v_imm(j, JIT_R, fp_expand_imm(FP_D, a->imm8));
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+/* Vn or Vm, whole: what is above the format is cleared by the loads. */
+JIT_INSN(FCSEL_s)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t w = a->sz ? X86_W : 0;
+
+	if (a->cond >= 14) {
+		jit_fp_load(j, a->sz, JIT_R, a->Rn);
+		jit_v_store(j, a->Rd, JIT_R);
+		return;
+	}
+	enum x86_cc cc = jit_condition(j, a->cond);
+	x86_load(b, w, X86_RAX, jit_v(a->Rm, 0));
+	x86_cmov(b, cc, w, X86_RAX, jit_v(a->Rn, 0));
+	x86_v(b, X86_VMOVD_IN | w, JIT_R, 0, x86_r(X86_RAX));
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+static void to_gpr(struct jit *j, uint32_t w, unsigned rd, unsigned rn, unsigned at)
+{
+	unsigned reg = rd == 31 ? X86_RAX : jit_target(rd, X86_RAX);
+
+	x86_load(&j->buf, w, reg, jit_v(rn, at));
+	jit_write_z(j, rd, reg);
+}
+
+JIT_INSN(FMOV_to_gpr_s)
+{
+	to_gpr(j, 0, a->Rd, a->Rn, 0);
+}
+
+JIT_INSN(FMOV_to_gpr_d)
+{
+	to_gpr(j, X86_W, a->Rd, a->Rn, 0);
+}
+
+JIT_INSN(FMOV_to_gpr_top)
+{
+	to_gpr(j, X86_W, a->Rd, a->Rn, 8);
+}
+
+static void from_gpr(struct jit *j, uint32_t w, unsigned rd, unsigned rn)
+{
+	x86_v(&j->buf, X86_VMOVD_IN | w, JIT_R, 0, x86_r(jit_read_z(j, rn, X86_RAX)));
+	jit_v_store(j, rd, JIT_R);
+}
+
+JIT_INSN(FMOV_from_gpr_s)
+{
+	from_gpr(j, 0, a->Rd, a->Rn);
+}
+
+JIT_INSN(FMOV_from_gpr_d)
+{
+	from_gpr(j, X86_W, a->Rd, a->Rn);
+}
+
+JIT_INSN(FMOV_from_gpr_top)
+{
+	jit_v_load(j, JIT_R, a->Rd);
+	x86_vi(&j->buf, X86_VPINSRD | X86_W, JIT_R, JIT_R, x86_r(jit_read_z(j, a->Rn, X86_RAX)), 1);
+	jit_v_store(j, a->Rd, JIT_R);
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The JIT: floating-point conversions: between formats, with integers, and to
+ * integers in floating point. See emu/jit_fp.c. Thread: the vCPU's own.
+ */
+#include "emu/jit_fp_priv.h"
+
+/* ---- Between formats ---- */
+
+/* The second source of a scalar conversion is what the rest of the result is taken from. */
+JIT_INSN(FCVT_s_d)
+{
+	jit_v_zero(j, JIT_R);
+	x86_v(&j->buf, X86_VCVTSS2SD, JIT_R, JIT_R, jit_v(a->Rn, 0));
+	struct jit_slow *s = jit_fp_check_nan(j, true, JIT_R, JIT_R);
+	jit_v_store(j, a->Rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+JIT_INSN(FCVT_d_s)
+{
+	jit_v_zero(j, JIT_R);
+	x86_v(&j->buf, X86_VCVTSD2SS, JIT_R, JIT_R, jit_v(a->Rn, 0));
+	struct jit_slow *s = jit_fp_check_tiny(j, false);
+	jit_v_store(j, a->Rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+JIT_INSN(FCVT_h_s)
+{
+	x86_op(&j->buf, X86_MOVZX16, X86_RAX, jit_v(a->Rn, 0));
+	x86_v(&j->buf, X86_VMOVD_IN, JIT_N, 0, x86_r(X86_RAX));
+	jit_vr(j, X86_VCVTPH2PS, JIT_R, 0, JIT_N);
+	struct jit_slow *s = jit_fp_check_nan(j, false, JIT_R, JIT_R);
+	jit_v_store(j, a->Rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+JIT_INSN(FCVTL)
+{
+	x86_v(&j->buf, a->sz ? X86_VCVTPS2PD : X86_VCVTPH2PS, JIT_R, 0, jit_v(a->Rn, a->Q ? 8 : 0));
+	struct jit_slow *s = jit_fp_check_lanes(j, a->sz, false);
+	jit_v_store(j, a->Rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+/* From doubles to singles only. */
+JIT_INSN(FCVTN)
+{
+	x86_v(&j->buf, X86_VCVTPD2PS, JIT_R, 0, jit_v(a->Rn, 0));
+	struct jit_slow *s = jit_fp_check_lanes(j, false, true);
+	jit_v_store_part(j, a->Q, a->Rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+/* ---- From integers ---- */
+
+JIT_INSN(SCVTF_gpr_s)
+{
+	uint32_t w = a->sf ? X86_W : 0;
+	unsigned reg = jit_read_z(j, a->Rn, X86_RAX);
+
+	jit_v_zero(j, JIT_R);
+	x86_v(&j->buf, (a->sz ? X86_VCVTSI2SD : X86_VCVTSI2SS) | w, JIT_R, JIT_R, x86_r(reg));
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+/* R = the unsigned integer in `reg`; the interpreter has those of 64 bits that use the top one. */
+static void from_unsigned(struct jit *j, bool is_double, bool is_64, unsigned reg, unsigned rd)
+{
+	struct jit_slow *s = NULL;
+
+	if (is_64) {
+		x86_test_rr(&j->buf, X86_W, reg, reg);
+		s = jit_v_slow(j, x86_jcc(&j->buf, X86_S));
+	}
+	jit_v_zero(j, JIT_R);
+	x86_v(&j->buf, (is_double ? X86_VCVTSI2SD : X86_VCVTSI2SS) | X86_W, JIT_R, JIT_R, x86_r(reg));
+	jit_v_store(j, rd, JIT_R);
+	if (s)
+		jit_v_slow_end(j, s);
+}
+
+JIT_INSN(UCVTF_gpr_s)
+{
+	if (!a->sf)
+		jit_copy_z(j, 0, X86_RAX, a->Rn);
+	from_unsigned(j, a->sz, a->sf, a->sf ? jit_read_z(j, a->Rn, X86_RAX) : X86_RAX, a->Rd);
+}
+
+JIT_INSN(SCVTF_s)
+{
+	jit_v_zero(j, JIT_R);
+	x86_v(&j->buf, a->sz ? X86_VCVTSI2SD | X86_W : X86_VCVTSI2SS, JIT_R, JIT_R, jit_v(a->Rn, 0));
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+JIT_INSN(UCVTF_s)
+{
+	x86_load(&j->buf, a->sz ? X86_W : 0, X86_RAX, jit_v(a->Rn, 0));
+	from_unsigned(j, a->sz, a->sz, X86_RAX, a->Rd);
+}
+
+JIT_INSN(SCVTF_vec)
+{
+	struct x86_buf *b = &j->buf;
+
+	if (a->sz) {
+		jit_v_zero(j, JIT_T);
+		x86_v(b, X86_VCVTSI2SD | X86_W, JIT_R, JIT_T, jit_v(a->Rn, 0));
+		x86_v(b, X86_VCVTSI2SD | X86_W, JIT_N, JIT_T, jit_v(a->Rn, 8));
+		jit_vr(j, X86_VPUNPCKLQDQ, JIT_R, JIT_R, JIT_N);
+	} else {
+		jit_fp_load_vec(j, a->Q, JIT_N, a->Rn);
+		jit_vr(j, X86_VCVTDQ2PS, JIT_R, 0, JIT_N);
+	}
+	jit_v_store_q(j, a->Q, a->Rd, JIT_R);
+}
+
+/* Singles only: the halves of a word are exact, and only their sum is rounded. */
+JIT_INSN(UCVTF_vec)
+{
+	jit_fp_load_vec(j, a->Q, JIT_N, a->Rn);
+	x86_v_shift(&j->buf, X86_VSRL, 2, JIT_T, JIT_N, 16);
+	jit_vk(j, X86_VPAND, JIT_N, JIT_N, JIT_K_LOW_H);
+	jit_vr(j, X86_VCVTDQ2PS, JIT_T, 0, JIT_T);
+	jit_vr(j, X86_VCVTDQ2PS, JIT_N, 0, JIT_N);
+	jit_v_imm_elems(j, JIT_M, 2, 0x47800000); /* 65536 */
+	jit_vr(j, X86_FP_MUL, JIT_T, JIT_T, JIT_M);
+	jit_vr(j, X86_FP_ADD, JIT_R, JIT_T, JIT_N);
+	jit_v_store_q(j, a->Q, a->Rd, JIT_R);
+}
+
+/* ---- To whole numbers ---- */
+
+/* Rounding to nearest with ties away, which the host lacks. */
+enum { TIES_AWAY = 16 };
+
+static void round_to(struct jit *j, bool is_double, bool is_scalar, unsigned dst, unsigned src, unsigned how)
+{
+	uint32_t op = X86_VROUNDPS + (is_double ? 1 : 0) + (is_scalar ? 2 : 0);
+
+	x86_vi(&j->buf, op, dst, is_scalar ? src : 0, x86_r(src), how);
+}
+
+/* T = N rounded, without flags. N is finite, or the flags that an infinity raises do not matter. */
+static void round_quietly(struct jit *j, bool is_double, bool is_scalar, unsigned how)
+{
+	if (how != TIES_AWAY) {
+		round_to(j, is_double, is_scalar, JIT_T, JIT_N, how | X86_ROUND_QUIET);
+		return;
+	}
+	/* To zero; 1 more where at least a half is left. All of it is exact. */
+	round_to(j, is_double, is_scalar, JIT_T, JIT_N, X86_ROUND_ZERO | X86_ROUND_QUIET);
+	jit_vr(j, x86_fp(X86_FP_SUB, is_double, is_scalar), JIT_U, JIT_N, JIT_T);
+	jit_vk(j, X86_VPAND, JIT_U, JIT_U, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
+	x86_v(&j->buf, X86_VMOVUPS, JIT_W, 0, jit_k(j, is_double ? JIT_K_HALF_FP_D : JIT_K_HALF_FP_S));
+	x86_vi(&j->buf, x86_fp(X86_FP_CMP, is_double, false), JIT_U, JIT_W, x86_r(JIT_U), X86_CMP_LE_OQ);
+	jit_vk(j, X86_VPAND, JIT_W, JIT_N, is_double ? JIT_K_SIGN_D : JIT_K_SIGN_S);
+	jit_vk(j, X86_VPAND, JIT_U, JIT_U, is_double ? JIT_K_ONE_FP_D : JIT_K_ONE_FP_S);
+	jit_vr(j, X86_VPOR, JIT_U, JIT_U, JIT_W);
+	jit_vr(j, x86_fp(X86_FP_ADD, is_double, is_scalar), JIT_T, JIT_T, JIT_U);
+}
+
+/* Raises Inexact if N is no whole number. */
+static void raise_inexact(struct jit *j, bool is_double, bool is_scalar)
+{
+	round_to(j, is_double, is_scalar, JIT_U, JIT_N, X86_ROUND_ZERO);
+}
+
+/* ---- To integers: what does not fit is the interpreter's ---- */
+
+/* `reg` = N, which was loaded from Vn, as a signed integer. */
+static struct jit_slow *to_signed(struct jit *j, bool is_double, bool is_64, unsigned reg, unsigned how)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t w = is_64 ? X86_W : 0, convert = is_double ? X86_VCVTTSD2SI : X86_VCVTTSS2SI;
+	bool in_place = how == X86_ROUND_ZERO;
+
+	if (!in_place)
+		round_quietly(j, is_double, true, how);
+	x86_v(b, convert | w, reg, 0, x86_r(in_place ? JIT_N : JIT_T));
+	/* The most negative number also stands for what does not fit. */
+	x86_alu_imm(b, X86_CMP, w, x86_r(reg), 1);
+	struct jit_slow *s = jit_v_slow(j, x86_jcc(b, X86_O));
+	if (!in_place)
+		raise_inexact(j, is_double, true);
+	return s;
+}
+
+/* The same as an unsigned integer. Clobbers RCX. */
+static struct jit_slow *to_unsigned(struct jit *j, bool is_double, bool is_64, unsigned reg, unsigned how)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t w = is_double ? X86_W : 0, convert = is_double ? X86_VCVTTSD2SI : X86_VCVTTSS2SI;
+	bool in_place = how == X86_ROUND_ZERO;
+	uint64_t limit;
+
+	/* As bit patterns, negative numbers and NaNs are large. Below 2^63, or up to 2^32 - 1, nothing is lost. */
+	if (is_64)
+		limit = is_double ? 0x43e0000000000000ull : 0x5f000000u;
+	else
+		limit = is_double ? 0x41efffffffe00001ull : 0x4f800000u;
+	x86_v(b, X86_VMOVD_OUT | w, JIT_N, 0, x86_r(X86_RAX));
+	x86_mov_imm(b, X86_RCX, limit);
+	x86_alu(b, X86_CMP, w, X86_RAX, x86_r(X86_RCX));
+	struct jit_slow *s = jit_v_slow(j, x86_jcc(b, X86_AE));
+	if (!in_place)
+		round_quietly(j, is_double, true, how);
+	x86_v(b, convert | X86_W, reg, 0, x86_r(in_place ? JIT_N : JIT_T));
+	if (!in_place)
+		raise_inexact(j, is_double, true);
+	return s;
+}
+
+static void to_gpr(struct jit *j, const struct a64_args_FCVTZS_gpr_s *a, bool is_unsigned, unsigned how)
+{
+	jit_fp_load(j, a->sz, JIT_N, a->Rn);
+	/* Not into the guest's register before it is sure. */
+	struct jit_slow *s = (is_unsigned ? to_unsigned : to_signed)(j, a->sz, a->sf, X86_RDX, how);
+	jit_write_z(j, a->Rd, X86_RDX);
+	jit_v_slow_end(j, s);
+}
+
+static void to_scalar(struct jit *j, bool is_double, unsigned rd, unsigned rn, bool is_unsigned, unsigned how)
+{
+	jit_fp_load(j, is_double, JIT_N, rn);
+	struct jit_slow *s = (is_unsigned ? to_unsigned : to_signed)(j, is_double, is_double, X86_RDX, how);
+	x86_v(&j->buf, X86_VMOVD_IN | (is_double ? X86_W : 0), JIT_R, 0, x86_r(X86_RDX));
+	jit_v_store(j, rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+/* Singles; as unsigned up to 2^31. */
+static void to_vec(struct jit *j, const struct a64_args_FCVTZS_vec *a, bool is_unsigned, unsigned how)
+{
+	struct x86_buf *b = &j->buf;
+	struct jit_slow *s;
+	bool in_place = how == X86_ROUND_ZERO;
+
+	jit_fp_load_vec(j, a->Q, JIT_N, a->Rn);
+	if (is_unsigned) {
+		/* Bit patterns below that of 2^31: their own minimum with what is just below it. */
+		jit_v_imm_elems(j, JIT_U, 2, 0x4effffff);
+		jit_vr(j, X86_VPMINUD, JIT_U, JIT_U, JIT_N);
+		jit_vr(j, X86_VPXOR, JIT_U, JIT_U, JIT_N);
+		jit_vr(j, X86_VPTEST, JIT_U, 0, JIT_U);
+		s = jit_v_slow(j, x86_jcc(b, X86_NE));
+	}
+	if (!in_place)
+		round_quietly(j, false, false, how);
+	jit_vr(j, X86_VCVTTPS2DQ, JIT_R, 0, in_place ? JIT_N : JIT_T);
+	if (!is_unsigned) {
+		jit_vk(j, X86_VPCMPEQD, JIT_U, JIT_R, JIT_K_SIGN_S);
+		jit_vr(j, X86_VPTEST, JIT_U, 0, JIT_U);
+		s = jit_v_slow(j, x86_jcc(b, X86_NE));
+	}
+	if (!in_place)
+		raise_inexact(j, false, false);
+	jit_v_store_q(j, a->Q, a->Rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+#define TO_INTEGER(name, is_unsigned, how) \
+	JIT_INSN(name##_gpr_s) \
+	{ \
+		to_gpr(j, a, is_unsigned, how); \
+	} \
+	JIT_INSN(name##_s) \
+	{ \
+		to_scalar(j, a->sz, a->Rd, a->Rn, is_unsigned, how); \
+	} \
+	JIT_INSN(name##_vec) \
+	{ \
+		to_vec(j, a, is_unsigned, how); \
+	}
+
+TO_INTEGER(FCVTZS, false, X86_ROUND_ZERO)
+TO_INTEGER(FCVTZU, true, X86_ROUND_ZERO)
+TO_INTEGER(FCVTNS, false, X86_ROUND_NEAREST)
+TO_INTEGER(FCVTNU, true, X86_ROUND_NEAREST)
+TO_INTEGER(FCVTPS, false, X86_ROUND_UP)
+TO_INTEGER(FCVTPU, true, X86_ROUND_UP)
+TO_INTEGER(FCVTMS, false, X86_ROUND_DOWN)
+TO_INTEGER(FCVTMU, true, X86_ROUND_DOWN)
+TO_INTEGER(FCVTAS, false, TIES_AWAY)
+TO_INTEGER(FCVTAU, true, TIES_AWAY)
+
+/* ---- To whole numbers in floating point ---- */
+
+#define ROUND(name, how) \
+	JIT_INSN(name##_s) \
+	{ \
+		jit_fp_load(j, a->sz, JIT_N, a->Rn); \
+		round_to(j, a->sz, true, JIT_R, JIT_N, how); \
+		struct jit_slow *s = jit_fp_check_nan(j, a->sz, JIT_R, JIT_R); \
+		jit_v_store(j, a->Rd, JIT_R); \
+		jit_v_slow_end(j, s); \
+	} \
+	JIT_INSN(name##_vec) \
+	{ \
+		jit_fp_load_vec(j, a->Q, JIT_N, a->Rn); \
+		round_to(j, a->sz, false, JIT_R, JIT_N, how); \
+		struct jit_slow *s = jit_fp_check_lanes(j, a->sz, false); \
+		jit_v_store_q(j, a->Q, a->Rd, JIT_R); \
+		jit_v_slow_end(j, s); \
+	}
+
+ROUND(FRINTN, X86_ROUND_NEAREST | X86_ROUND_QUIET)
+ROUND(FRINTP, X86_ROUND_UP | X86_ROUND_QUIET)
+ROUND(FRINTM, X86_ROUND_DOWN | X86_ROUND_QUIET)
+ROUND(FRINTZ, X86_ROUND_ZERO | X86_ROUND_QUIET)
+ROUND(FRINTI, X86_ROUND_MXCSR | X86_ROUND_QUIET)
+ROUND(FRINTX, X86_ROUND_MXCSR)
+
+/* Large numbers, which have no fraction, infinities and NaNs are the interpreter's. */
+JIT_INSN(FRINTA_s)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t w = a->sz ? X86_W : 0;
+
+	jit_fp_load(j, a->sz, JIT_N, a->Rn);
+	x86_v(b, X86_VMOVD_OUT | w, JIT_N, 0, x86_r(X86_RAX));
+	x86_alu(b, X86_ADD, w, X86_RAX, x86_r(X86_RAX));
+	x86_mov_imm(b, X86_RCX, a->sz ? 0x8660000000000000ull : 0x96000000u);
+	x86_alu(b, X86_CMP, w, X86_RAX, x86_r(X86_RCX));
+	struct jit_slow *s = jit_v_slow(j, x86_jcc(b, X86_AE));
+	round_quietly(j, a->sz, true, TIES_AWAY);
+	jit_v_store(j, a->Rd, JIT_T);
+	jit_v_slow_end(j, s);
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The JIT's floating point, Advanced SIMD and cryptography against the
+ * interpreter's: each instruction that has a translator, in random encodings,
+ * each with random states: all rounding modes, many NaNs, infinities, denormals
+ * and numbers at the edges of conversions. All registers, NZCV and FPSR must come
+ * out the same.
+ *
+ *     JIT_SEED=n    begins with this seed (default 1)
+ *     JIT_ROUNDS=n  encodings to try of each instruction (default 10)
+ *     JIT_ONLY=NAME tries this instruction only
+ */
+#include "emu/jit_priv.h"
+
+#include "emu/fp_priv.h"
+#include "emu/vcpu_priv.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define RAM_SIZE 0x100000u
+#define CODE_AT 0x10000u
+#define STOP_AT UINT64_C(0x80000000)
+#define STATES 12
+
+static struct emu_clock *emu_clk;
+static struct emu_mem *mem;
+static struct emu_system *sys;
+static struct emu_cpu *cpu;
+static uint8_t *ram;
+
+/* ---- Random numbers ---- */
+
+static uint64_t rng;
+
+static uint64_t random64(void)
+{
+	uint64_t z = (rng += 0x9e3779b97f4a7c15);
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+
+static unsigned below(unsigned n)
+{
+	return (unsigned)(random64() >> 33) % n;
+}
+
+/* Numbers next to which something changes; the sign and the last bits are changed at random. */
+static uint32_t random_single(void)
+{
+	static const uint32_t edges[] = {
+		0x00000000, 0x00000001, 0x00400000, 0x007fffff, 0x00800000, 0x00800001, 0x00ffffff, 0x01000000,
+		0x1f800000, 0x20000000, 0x3effffff, 0x3f000000, 0x3f7fffff, 0x3f800000, 0x3fc00000, 0x40200000,
+		0x4affffff, 0x4b000001, 0x4b7fffff, 0x4effffff, 0x4f000000, 0x4f7fffff, 0x4f800000, 0x5effffff,
+		0x5f000000, 0x5f7fffff, 0x5f800000, 0x7effffff, 0x7f000000, 0x7f7fffff, 0x7f800000, 0x7f800001,
+		0x7fa00000, 0x7fc00000, 0x7fc12345,
+	};
+
+	switch (below(8)) {
+	case 0:
+		return (uint32_t)random64();
+	case 1: /* of moderate size */
+		return ((uint32_t)random64() & 0x807fffff) | (100 + below(60)) << 23;
+	case 2: /* with a short fraction */
+		return ((uint32_t)random64() & 0x80700000) | (120 + below(20)) << 23;
+	case 3: /* whose products are tiny */
+		return ((uint32_t)random64() & 0x807fffff) | (50 + below(25)) << 23;
+	default:
+		return (edges[below(sizeof(edges) / sizeof(edges[0]))] ^ below(2) << 31) + (below(3) ? 0 : below(3) - 1);
+	}
+}
+
+static uint64_t random_double(void)
+{
+	static const uint64_t edges[] = {
+		0x0000000000000000, 0x0000000000000001, 0x000fffffffffffff, 0x0010000000000000, 0x0010000000000001,
+		0x001fffffffffffff, 0x1ff0000000000000, 0x2000000000000000, 0x36a0000000000000, 0x380fffffe0000000,
+		0x380ffffff0000000, 0x3810000000000000, 0x3fdfffffffffffff, 0x3fe0000000000000, 0x3fefffffffffffff,
+		0x3ff0000000000000, 0x3ff8000000000000, 0x4004000000000000, 0x41dfffffffc00000, 0x41dfffffffe00000,
+		0x41e0000000000000, 0x41e0000000100000, 0x41efffffffe00000, 0x41effffffff00000, 0x41f0000000000000,
+		0x432fffffffffffff, 0x4330000000000001, 0x433fffffffffffff, 0x43dfffffffffffff, 0x43e0000000000000,
+		0x43efffffffffffff, 0x43f0000000000000, 0x47efffffe0000000, 0x47efffffefffffff, 0x47effffff0000000,
+		0x7fefffffffffffff, 0x7ff0000000000000, 0x7ff0000000000001, 0x7ff4000000000000, 0x7ff8000000000000,
+		0x7ff8123456789abc,
+	};
+
+	switch (below(8)) {
+	case 0:
+		return random64();
+	case 1:
+		return (random64() & 0x800fffffffffffff) | (uint64_t)(1000 + below(60)) << 52;
+	case 2:
+		return (random64() & 0x800e000000000000) | (uint64_t)(1020 + below(40)) << 52;
+	case 3:
+		return (random64() & 0x800fffffffffffff) | (uint64_t)(495 + below(30)) << 52;
+	case 4: /* that are tiny as singles */
+		return (random64() & 0x800fffffffffffff) | (uint64_t)(870 + below(30)) << 52;
+	default:
+		return (edges[below(sizeof(edges) / sizeof(edges[0]))] ^ (uint64_t)below(2) << 63) +
+		       (below(3) ? 0 : below(3) - (uint64_t)1);
+	}
+}
+
+static uint64_t random_doubleword(void)
+{
+	static const uint16_t edges[] = { 0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7c00, 0x7e00, 0x0400, 0x7fe0 };
+	uint64_t val = 0;
+
+	switch (below(6)) {
+	case 0:
+		return random64();
+	case 1: /* small numbers of every size, as shift counts and indices are */
+		for (unsigned i = 0; i < 8; i++)
+			val |= (uint64_t)((below(200) - 100u) & 0xff) << 8 * i;
+		return val;
+	case 2:
+		for (unsigned i = 0; i < 4; i++)
+			val |= (uint64_t)edges[below(sizeof(edges) / sizeof(edges[0]))] << 16 * i;
+		return val;
+	case 3:
+		return random_double();
+	default:
+		return random_single() | (uint64_t)random_single() << 32;
+	}
+}
+
+/* ---- The machine: the MMU is off, and the vector's code stops it ---- */
+
+static bool stop_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
+{
+	atomic_fetch_or(&cpu->attention, EMU_ATT_STOP);
+	return true;
+}
+
+static bool stop_read(void *opaque, uint64_t offset, unsigned size, uint64_t *ret_value)
+{
+	*ret_value = 0;
+	return true;
+}
+
+static const struct emu_mmio_ops stop_ops = { .read = stop_read, .write = stop_write };
+
+static void setup(void)
+{
+	static const uint32_t vector[] = {
+		0xd518d080, /* msr tpidr_el1, x0 */
+		0xd2b00000, /* mov x0, #0x80000000 */
+		0xb900001f, /* str wzr, [x0] */
+		0x14000000, /* b . */
+	};
+	struct vmd_error err;
+
+	emu_clk = emu_clock_new(&err);
+	mem = emu_mem_new(40, &err);
+	ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ck_assert(ram != MAP_FAILED);
+	emu_mem_add(mem, &(struct emu_region_desc){ .name = "ram", .kind = EMU_REGION_RAM, .size = RAM_SIZE, .host = ram },
+		&err);
+	emu_mem_add(mem, &(struct emu_region_desc){ .name = "stop", .kind = EMU_REGION_MMIO, .base = STOP_AT, .size = 4096,
+		.ops = &stop_ops }, &err);
+	struct emu_system_config config = { .cpu_model = "max", .n_cpus = 1, .accel = EMU_ACCEL_JIT, .mem = mem,
+		.clock = emu_clk };
+	sys = emu_system_new(&config, &err);
+	ck_assert_msg(sys != NULL, "%s", err.message);
+	cpu = &sys->vcpus[0]->cpu;
+	for (unsigned v = 0; v < 16; v++)
+		memcpy(ram + v * 0x80, vector, sizeof(vector));
+	cpu->sys[EMU_SR_CPACR_EL1] = 3 << 20;
+	cpu->sys[EMU_SR_VBAR_EL1] = 0;
+	emu_tlb_flush(cpu);
+}
+
+static void teardown(void)
+{
+	emu_system_free(sys);
+	emu_mem_free(mem);
+	emu_clock_free(emu_clk);
+	munmap(ram, RAM_SIZE);
+}
+
+/* ---- Cases ---- */
+
+struct state {
+	uint64_t x[32];
+	struct emu_vreg v[32];
+	uint32_t nzcv, fpcr, fpsr;
+	uint64_t esr, elr, spsr, retired;
+};
+
+static void random_state(struct state *s)
+{
+	for (unsigned i = 0; i < 31; i++)
+		s->x[i] = random_doubleword();
+	s->x[31] = 0x8000;
+	for (unsigned i = 0; i < 32; i++) {
+		s->v[i].d[0] = random_doubleword();
+		s->v[i].d[1] = random_doubleword();
+	}
+	/* Now and then values of one kind in all of a register. */
+	for (unsigned i = 0; i < 32; i++) {
+		bool is_double = below(2);
+		if (below(2))
+			continue;
+		for (unsigned k = 0; k < 2; k++)
+			s->v[i].d[k] = is_double ? random_double() : random_single() | (uint64_t)random_single() << 32;
+	}
+	s->nzcv = (uint32_t)random64() & 0xf0000000;
+	s->fpcr = below(4) << FPCR_RMODE_SHIFT | (below(3) ? 0 : FPCR_DN);
+	if (below(16) == 0)
+		s->fpcr |= (uint32_t)random64() & (FPCR_FZ | FPCR_AHP | FPCR_FZ16);
+	s->fpsr = below(3) ? 0 : (uint32_t)random64() & 0x0800009f;
+}
+
+static void run(const struct state *in, uint64_t pc, bool jit, struct state *out)
+{
+	emu_set_sp(cpu, 1, 1);
+	memcpy(cpu->x, in->x, sizeof(cpu->x));
+	memcpy(cpu->v, in->v, sizeof(cpu->v));
+	cpu->nzcv = in->nzcv;
+	cpu->fpcr = in->fpcr;
+	cpu->fpsr = in->fpsr;
+	cpu->pc = pc;
+	cpu->retired = 0;
+	emu_pstate_changed(cpu);
+	atomic_store(&cpu->attention, 0);
+	if (jit)
+		emu_jit_run(cpu);
+	else
+		emu_interp_run(cpu);
+	memcpy(out->x, cpu->x, sizeof(out->x));
+	memcpy(out->v, cpu->v, sizeof(out->v));
+	out->x[0] = cpu->sys[EMU_SR_TPIDR_EL1];
+	out->nzcv = cpu->nzcv;
+	out->fpcr = cpu->fpcr;
+	out->fpsr = cpu->fpsr;
+	out->esr = cpu->sys[EMU_SR_ESR_EL1];
+	out->elr = cpu->sys[EMU_SR_ELR_EL1];
+	out->spsr = cpu->sys[EMU_SR_SPSR_EL1];
+	out->retired = cpu->retired;
+}
+
+static void show(const char *name, uint64_t before, uint64_t want, uint64_t got)
+{
+	if (want != got)
+		printf("  %-6s before %016" PRIx64 "  interpreter %016" PRIx64 "  JIT %016" PRIx64 "\n", name, before, want, got);
+}
+
+static void report(unsigned op, uint32_t insn, const struct state *in, const struct state *want, const struct state *got)
+{
+	char name[16];
+
+	printf("%s %08x, fpcr %08x\n", a64_encodings[op].name, insn, in->fpcr);
+	for (unsigned i = 0; i < 32; i++) {
+		snprintf(name, sizeof(name), "x%u", i);
+		show(name, in->x[i], want->x[i], got->x[i]);
+		for (unsigned k = 0; k < 2; k++) {
+			snprintf(name, sizeof(name), "v%u.d%u", i, k);
+			show(name, in->v[i].d[k], want->v[i].d[k], got->v[i].d[k]);
+		}
+	}
+	show("fpsr", in->fpsr, want->fpsr, got->fpsr);
+	show("spsr", in->nzcv, want->spsr, got->spsr);
+	show("esr", 0, want->esr, got->esr);
+	show("elr", 0, want->elr, got->elr);
+	show("count", 0, want->retired, got->retired);
+	for (unsigned k = 5; k <= 16; k += k == 5 ? 5 : 6)
+		printf("  v%-2u = %016" PRIx64 " %016" PRIx64 "\n", insn >> k & 31, in->v[insn >> k & 31].d[1],
+			in->v[insn >> k & 31].d[0]);
+}
+
+static bool same(const struct state *a, const struct state *b)
+{
+	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/* The instruction, then one that reads NZCV, then BRK. */
+static bool try(unsigned op)
+{
+	static struct state in, want, got;
+	const struct a64_encoding *e = &a64_encodings[op];
+	uint32_t code[3] = { ((uint32_t)random64() & ~e->mask) | e->value | e->ignored,
+		/* csinc x9, x9, x9, cond */
+		0x9a890529 | below(16) << 12, 0xd4200000 };
+	uint64_t pc = CODE_AT + 4 * below(256);
+	enum a64_op found;
+	union a64_args args;
+
+	/* A hole: another instruction's. */
+	if (!a64_decode(code[0], &found, &args) || found != op)
+		return true;
+	/* Some register more than once. */
+	if (below(4) == 0)
+		code[0] = (code[0] & ~(31u & ~e->mask)) | (code[0] >> 5 & 31 & ~e->mask);
+	memcpy(ram + pc, code, sizeof(code));
+	emu_drop_all_code(cpu);
+	for (unsigned i = 0; i < STATES; i++) {
+		random_state(&in);
+		run(&in, pc, false, &want);
+		run(&in, pc, true, &got);
+		if (!same(&want, &got)) {
+			report(op, code[0], &in, &want, &got);
+			return false;
+		}
+	}
+	return true;
+}
+
+static uint64_t number(const char *name, uint64_t otherwise)
+{
+	const char *val = getenv(name);
+
+	return val ? strtoull(val, NULL, 0) : otherwise;
+}
+
+START_TEST(against_the_interpreter)
+{
+	const char *only = getenv("JIT_ONLY");
+	uint64_t seed = number("JIT_SEED", 1), rounds = number("JIT_ROUNDS", 10);
+	unsigned n = 0, bad = 0;
+
+	for (unsigned op = 0; op < A64_OP_COUNT; op++) {
+		if (!(jit_ops[op].props & JIT_VEC) || (only && strcmp(only, a64_encodings[op].name) != 0))
+			continue;
+		n++;
+		rng = seed * 1000003 + op;
+		for (uint64_t i = 0; i < rounds; i++) {
+			if (!try(op)) {
+				bad++;
+				break;
+			}
+		}
+	}
+	ck_assert_msg(bad == 0, "%u of %u instructions differ (JIT_SEED=%" PRIu64 ")", bad, n, seed);
+	ck_assert(only || n > 300);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("jit_vec");
+	TCase *tcase = tcase_create("vec");
+	SRunner *runner;
+
+	/* In one process: the page arrays are not for forking. */
+	tcase_add_unchecked_fixture(tcase, setup, teardown);
+	tcase_add_test(tcase, against_the_interpreter);
+	tcase_set_timeout(tcase, 3600);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_set_fork_status(runner, CK_NOFORK);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
