@@ -77,6 +77,7 @@ struct emu_jit_hot {
 	uint32_t flags;  /* NZCV in the host's form while translated code runs */
 	int32_t partial; /* what to add to `retired` if the instruction does not complete */
 	uint32_t link;   /* the branch that was left by, to be linked; 0: none */
+	uint64_t va;     /* of the access of an instruction that is executed by the interpreter, out of line */
 };
 struct jit;
 

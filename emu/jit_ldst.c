@@ -23,6 +23,7 @@
 
 #include "emu/access_priv.h"
 #include "emu/sys_priv.h"
+#include "emu/x86_vec_priv.h"
 
 /* ---- The slow paths' accesses ---- */
 
@@ -573,6 +574,12 @@ JIT_INSN(LDR_Q_lit)
 
 /* ---- Pairs: one look-up for both. The slow path is the interpreter's whole instruction. ---- */
 
+/* The next time the page is in the arrays. */
+static void fill_pair(struct emu_cpu *cpu)
+{
+	jit_mem_fill(cpu, cpu->jit_hot.va, false);
+}
+
 /* Like jit_fallback, out of line. */
 static void pair_piece(struct jit *j, const struct jit_slow *s)
 {
@@ -581,7 +588,9 @@ static void pair_piece(struct jit *j, const struct jit_slow *s)
 
 	j->i = s->index;
 	j->pc = s->pc;
+	x86_store(&j->buf, X86_W, JIT_CPU(jit_hot.va), s->reg);
 	jit_fallback(j);
+	jit_call(j, (const void *)fill_pair);
 	j->i = i;
 	j->pc = pc;
 	x86_jmp_to(&j->buf, s->back);
@@ -752,3 +761,101 @@ PAIR_FORMS_NT(STP_D, STNP_D, store_pair_v, 3, ZERO, false)
 PAIR_FORMS_NT(LDP_D, LDNP_D, load_pair_v, 3, ZERO, false)
 PAIR_FORMS_NT(STP_Q, STNP_Q, store_pair_v, 4, ZERO, false)
 PAIR_FORMS_NT(LDP_Q, LDNP_Q, load_pair_v, 4, ZERO, false)
+
+/* ---- Whole vector registers, one after the other: LD1, ST1 ---- */
+
+/* The base becomes `bytes` more, or Xm more; rm is NO_INDEX where there is none. */
+enum { NO_INDEX = 32 };
+
+static void post_index(struct jit *j, unsigned n, unsigned rm, unsigned bytes)
+{
+	struct x86_buf *b = &j->buf;
+
+	if (rm == 31) {
+		write_back(j, n, (int32_t)bytes);
+	} else if (rm != NO_INDEX) {
+		unsigned reg = jit_target(n, X86_RAX);
+		jit_copy(j, X86_W, reg, n);
+		x86_alu(b, X86_ADD, X86_W, reg, jit_x(rm));
+		jit_write(j, n, reg);
+		if (n == 31)
+			j->sp_checked = false;
+	}
+}
+
+static void registers(struct jit *j, bool is_load, unsigned t, unsigned n, unsigned rm, bool q, unsigned count)
+{
+	/* movdqu, movq */
+	uint32_t load = q ? SSE_LOAD : 0x7e | X86_F3 | X86_0F, store = q ? SSE_STORE : 0xd6 | X86_66 | X86_0F;
+	struct x86_buf *b = &j->buf;
+	unsigned bytes = q ? 16 : 8, va = address(j, n, 0);
+	/* Three are looked up as if they were four. */
+	struct jit_slow *s = look_up(j, va, bytes * (count == 3 ? 4 : count), !is_load, PLAIN, pair_piece);
+
+	x86_alu(b, X86_ADD, X86_W, X86_RAX, x86_r(va));
+	if (!is_load)
+		for (unsigned i = 0; i < count; i++)
+			x86_op(b, load, i, jit_v((t + i) & 31, 0));
+	jit_fault_note(j, s);
+	for (unsigned i = 0; i < count; i++)
+		x86_op(b, is_load ? load : store, i, x86_m(X86_RAX, (int32_t)(bytes * i)));
+	if (is_load)
+		for (unsigned i = 0; i < count; i++)
+			x86_op(b, SSE_STORE, i, jit_v((t + i) & 31, 0));
+	post_index(j, n, rm, bytes * count);
+	s->back = x86_here(b);
+}
+
+#define REGISTERS(count) \
+	JIT_INSN(LD1_mult_##count) \
+	{ \
+		registers(j, true, a->Rt, a->Rn, NO_INDEX, a->Q, count); \
+	} \
+	JIT_INSN(LD1_mult_##count##_post) \
+	{ \
+		registers(j, true, a->Rt, a->Rn, a->Rm, a->Q, count); \
+	} \
+	JIT_INSN(ST1_mult_##count) \
+	{ \
+		registers(j, false, a->Rt, a->Rn, NO_INDEX, a->Q, count); \
+	} \
+	JIT_INSN(ST1_mult_##count##_post) \
+	{ \
+		registers(j, false, a->Rt, a->Rn, a->Rm, a->Q, count); \
+	}
+
+REGISTERS(1)
+REGISTERS(2)
+REGISTERS(3)
+REGISTERS(4)
+
+/* LD1R: an element into all of a register; more registers are the interpreter's. */
+static void replicate(struct jit *j, unsigned t, unsigned n, unsigned rm, bool q, unsigned size, unsigned count)
+{
+	static const uint32_t broadcast[4] = { X86_VPBROADCASTB, X86_VPBROADCASTW, X86_VPBROADCASTD, X86_VPBROADCASTQ };
+	struct x86_buf *b = &j->buf;
+
+	if (count != 1 || !(j->host_has & JIT_VEC)) {
+		jit_fallback(j);
+		return;
+	}
+	unsigned va = address(j, n, 0);
+	struct jit_slow *s = look_up(j, va, 1u << size, false, PLAIN, pair_piece);
+	jit_fault_note(j, s);
+	x86_v(b, broadcast[size], 0, 0, x86_mx(X86_RAX, va, 0, 0));
+	if (!q)
+		x86_vr(b, X86_VMOVQ, 0, 0, 0);
+	x86_v(b, X86_VMOVUPS_STORE, 0, 0, jit_v(t, 0));
+	post_index(j, n, rm, 1u << size);
+	s->back = x86_here(b);
+}
+
+JIT_INSN(LD_rep)
+{
+	replicate(j, a->Rt, a->Rn, NO_INDEX, a->Q, a->size, ((unsigned)a->sel << 1 | a->Rbit) + 1);
+}
+
+JIT_INSN(LD_rep_post)
+{
+	replicate(j, a->Rt, a->Rn, a->Rm, a->Q, a->size, ((unsigned)a->sel << 1 | a->Rbit) + 1);
+}
