@@ -168,6 +168,14 @@ static const char *add_segment(struct walk *w, const struct desc *desc)
 	return NULL;
 }
 
+/* Copies a descriptor that the guest may be changing: what comes is checked, and
+ * no compiler may go back to the guest's copy. */
+static __attribute__((noinline, no_sanitize("thread"))) void load_desc(const uint8_t *at, struct desc *ret)
+{
+	memcpy(ret, at, sizeof(*ret));
+	__asm__ volatile("" : "+m"(*ret));
+}
+
 /* Follows a chain through a table of n descriptors. A chain longer than its
  * table has a loop. `*ret_indirect` gets the descriptor that refers to another
  * table; NULL where that is not allowed. */
@@ -179,9 +187,7 @@ static const char *walk_table(struct walk *w, const uint8_t *table, unsigned n, 
 
 		if (i >= n)
 			return "a descriptor's number is out of range";
-		memcpy(&desc, table + sizeof(desc) * i, sizeof(desc));
-		/* No compiler may go back to the guest's copy. */
-		__asm__ volatile("" : "+m"(desc));
+		load_desc(table + sizeof(desc) * i, &desc);
 		if (desc.flags & DESC_INDIRECT) {
 			if (!ret_indirect)
 				return "an indirect table has an indirect descriptor";

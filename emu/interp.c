@@ -69,6 +69,12 @@ static void check_branch_target(struct emu_cpu *cpu)
 }
 
 /* One instruction, whatever PSTATE.BTYPE is. */
+/* Other threads read the count. */
+static inline void count_one(struct emu_cpu *cpu)
+{
+	__atomic_store_n(&cpu->retired, cpu->retired + 1, __ATOMIC_RELAXED);
+}
+
 static void execute_one(struct emu_cpu *cpu)
 {
 	struct code_insn *insn = emu_code_find(cpu, cpu->pc);
@@ -77,7 +83,7 @@ static void execute_one(struct emu_cpu *cpu)
 		check_branch_target(cpu);
 	cpu->next_pc = cpu->pc + 4;
 	insn->exec(cpu, &insn->args);
-	cpu->retired++;
+	count_one(cpu);
 	if (cpu->pstate.btype & INTERP_BTYPE_NEW)
 		cpu->pstate.btype &= 3;
 	else
@@ -112,7 +118,7 @@ static __attribute__((noinline)) void run(struct emu_cpu *cpu)
 			pc += 4;
 			cpu->next_pc = pc;
 			insn->exec(cpu, &insn->args);
-			cpu->retired++;
+			count_one(cpu);
 			if (__builtin_expect(cpu->next_pc == pc, true)) {
 				insn++;
 				continue;

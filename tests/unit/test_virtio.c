@@ -251,12 +251,15 @@ static uint8_t *at(uint64_t pa)
 	return ram + (pa - RAM);
 }
 
-static void put16(uint64_t pa, uint16_t value)
+/* Guests race with devices, and with themselves. */
+#define GUEST __attribute__((noinline, no_sanitize("thread")))
+
+GUEST static void put16(uint64_t pa, uint16_t value)
 {
 	memcpy(at(pa), &value, 2);
 }
 
-static uint16_t get16(uint64_t pa)
+GUEST static uint16_t get16(uint64_t pa)
 {
 	uint16_t value;
 
@@ -264,7 +267,7 @@ static uint16_t get16(uint64_t pa)
 	return value;
 }
 
-static void set_desc(struct queue *q, uint64_t table, unsigned i, uint64_t addr, uint32_t len, uint16_t flags,
+GUEST static void set_desc(struct queue *q, uint64_t table, unsigned i, uint64_t addr, uint32_t len, uint16_t flags,
 		     uint16_t next)
 {
 	uint64_t d = (table ? table : q->desc) + 16 * i;
@@ -275,7 +278,7 @@ static void set_desc(struct queue *q, uint64_t table, unsigned i, uint64_t addr,
 	put16(d + 14, next);
 }
 
-static void queue_place(struct queue *q, unsigned index, unsigned size)
+GUEST static void queue_place(struct queue *q, unsigned index, unsigned size)
 {
 	q->index = index;
 	q->size = size;
@@ -338,7 +341,7 @@ static void driver(uint64_t features, unsigned n_queues)
 }
 
 /* Makes `head` available, without telling. */
-static void offer(struct queue *q, uint16_t head)
+GUEST static void offer(struct queue *q, uint16_t head)
 {
 	put16(q->avail + 4 + 2 * (q->avail_idx % q->size), head);
 	__atomic_store_n((uint16_t *)at(q->avail + 2), ++q->avail_idx, __ATOMIC_RELEASE);
