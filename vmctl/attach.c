@@ -411,22 +411,27 @@ static enum vmctl_attach_end run_link(struct link *l, struct vmd_error *err)
 	}
 }
 
-/* What has to happen once the console is ours: the wait, then the processors. */
+/* What has to happen once the console is ours: the wait, then the processors. In
+ * that order: a transient machine that ends at once is gone before it can be
+ * waited for. */
 static bool begin(struct link *l, struct vmd_error *err)
 {
 	const struct vmctl_attach *a = l->attach;
 	json_t *result;
+	if (a->until_stopped) {
+		l->waiting = proto_client_send(l->ctx->client, "machine.wait",
+					       json_pack("{s:s, s:s}", "name", a->machine, "state", "stopped"), &l->wait_id, err);
+		if (!l->waiting)
+			return false;
+	}
 	if (a->resume) {
 		if (!proto_client_call(l->ctx->client, "machine.resume", json_pack("{s:s}", "name", a->machine), VMCTL_SOON, &result,
 				       err))
 			return false;
 		json_decref(result);
 	}
-	if (!a->until_stopped)
-		return true;
-	l->waiting = proto_client_send(l->ctx->client, "machine.wait",
-				       json_pack("{s:s, s:s}", "name", a->machine, "state", "stopped"), &l->wait_id, err);
-	return l->waiting;
+	/* The wait's reply may have come while the other one was waited for. */
+	return !l->waiting || read_daemon(l, err);
 }
 
 /* Reads until the hub has welcomed us, so that nothing is lost before begin(). */
