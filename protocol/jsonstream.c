@@ -228,7 +228,8 @@ static enum proto_stream_next next_bracketed(struct proto_stream *s, const char 
 	while (s->in_pos < s->in_len) {
 		char c = s->in[s->in_pos];
 		if (s->skip) {
-			if (c == '\n' || (unsigned char)c == 0xff || (c == '{' && s->skip == PROTO_SKIP_TO_OBJECT))
+			if (c == '\n' || (s->mode == PROTO_STREAM_QMP && (unsigned char)c == 0xff) ||
+			    (c == '{' && s->skip == PROTO_SKIP_TO_OBJECT))
 				s->skip = PROTO_SKIP_NOTHING;
 			if (c != '{' || s->skip) {
 				s->in_pos++;

@@ -14,6 +14,7 @@
 
 #define READ_SIZE 16384
 #define FDS_AT_ONCE 16
+#define CHUNKS_AT_ONCE 64
 #define CLOSE_TIMEOUT_MS 2000 /* for a peer that does not take what it was sent */
 
 struct chunk {
@@ -75,23 +76,37 @@ static void watch(struct stream *s)
 		uv_poll_stop(&s->poll);
 }
 
-/* Sends what the socket takes. False when the peer has gone. */
+/* Sends what the socket takes, many chunks at once. False when the peer has gone. */
 static bool flush(struct stream *s)
 {
 	while (s->first) {
-		struct chunk *c = s->first;
-		ssize_t n = send(s->fd, c->data + c->done, c->len - c->done, MSG_NOSIGNAL | MSG_DONTWAIT);
+		struct iovec iov[CHUNKS_AT_ONCE];
+		struct msghdr msg = { .msg_iov = iov };
+		size_t want = 0;
+		for (struct chunk *c = s->first; c && msg.msg_iovlen < CHUNKS_AT_ONCE; c = c->next, msg.msg_iovlen++) {
+			iov[msg.msg_iovlen] = (struct iovec){ .iov_base = c->data + c->done, .iov_len = c->len - c->done };
+			want += c->len - c->done;
+		}
+		ssize_t n = sendmsg(s->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR;
-		c->done += (size_t)n;
+		for (size_t left = (size_t)n; left;) {
+			struct chunk *c = s->first;
+			size_t take = left < c->len - c->done ? left : c->len - c->done;
+			c->done += take;
+			left -= take;
+			if (c->done < c->len)
+				break;
+			s->first = c->next;
+			if (!s->first)
+				s->last = &s->first;
+			free(c->data);
+			free(c);
+		}
+		/* This may queue more. */
 		s->events.sent(s->events.opaque, (size_t)n);
-		if (c->done < c->len)
+		if ((size_t)n < want)
 			return true;
-		s->first = c->next;
-		if (!s->first)
-			s->last = &s->first;
-		free(c->data);
-		free(c);
 	}
 	return true;
 }
