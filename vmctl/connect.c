@@ -20,6 +20,10 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A daemon that nobody asked for by name does not stay for ever: definitions are
+ * on disk, and the next command starts another one. */
+#define IDLE_MINUTES "10"
+
 enum {
 	ALREADY_RUNS = 3,    /* vmd's exit status when another one has the lock */
 	CONNECT_TRIES = 250, /* times 20 ms */
@@ -75,7 +79,7 @@ static int run_daemon(const char *program, char *said, size_t size, struct vmd_e
 		dup2(fds[1], 2);
 		if (null > 2)
 			close(null);
-		execl(program, "vmd", "--daemonize", (char *)NULL);
+		execl(program, "vmd", "--daemonize", "--idle-exit", IDLE_MINUTES, (char *)NULL);
 		dprintf(2, "cannot execute it: %s", strerror(errno));
 		_exit(127);
 	}
