@@ -29,7 +29,8 @@ static void path_text(const struct path *path, char *buf, size_t size)
 		snprintf(buf + n, size - n, "[%zu]", path->index);
 }
 
-/* "where: 'path': message" */
+/* "where: 'path': message", or without the second colon if the message begins with
+ * a blank: it is what the path does. */
 __attribute__((format(printf, 4, 5))) static bool wrong(const char *where, const struct path *path, struct vmd_error *err,
 						       const char *fmt, ...)
 {
@@ -40,7 +41,7 @@ __attribute__((format(printf, 4, 5))) static bool wrong(const char *where, const
 	va_end(ap);
 	path_text(path, at, sizeof(at));
 	return vmd_error_set(err, VMD_ERR_INVALID, 0, "%s%s%s%s%s%s", where ? where : "", where ? ": " : "", *at ? "'" : "", at,
-			     *at ? "': " : "", message);
+			     !*at ? "" : *message == ' ' ? "'" : "': ", message);
 }
 
 static bool no_memory(struct vmd_error *err)
@@ -309,6 +310,17 @@ void proto_fini(const struct proto_type *type, void *value)
 static bool parse_struct(const struct proto_type *type, const json_t *json, const char *where, const struct path *path,
 			 char *base, struct vmd_error *err);
 
+/* A bound in words: sizes with their unit. */
+static const char *bound_text(const struct proto_field *f, int64_t value, char *buf, size_t size)
+{
+	static const char units[] = "\0KMGT";
+	unsigned unit = 0;
+	for (; f->kind == PROTO_SIZE && value && value % 1024 == 0 && unit + 2 < sizeof(units); unit++)
+		value /= 1024;
+	snprintf(buf, size, "%" PRId64 "%.1s", value, &units[unit]);
+	return buf;
+}
+
 static bool check_range(const struct proto_field *f, double value, const char *where, const struct path *path,
 			struct vmd_error *err)
 {
@@ -338,9 +350,12 @@ static bool parse_integer(const struct proto_field *f, const json_t *json, const
 		*ret = value;
 		return true;
 	}
+	char min[32], max[32];
+	bound_text(f, f->min, min, sizeof(min));
 	if (f->max == INT64_MAX)
-		return wrong(where, path, err, "%" PRId64 " is too small: it must be %" PRId64 " or more", value, f->min);
-	return wrong(where, path, err, "%" PRId64 " is out of range: it must be %" PRId64 " to %" PRId64, value, f->min, f->max);
+		return wrong(where, path, err, "%" PRId64 " is too small: it must be %s or more", value, min);
+	return wrong(where, path, err, "%" PRId64 " is out of range: it must be %s to %s", value, min,
+		     bound_text(f, f->max, max, sizeof(max)));
 }
 
 static bool parse_string(const struct proto_field *f, const json_t *json, const char *where, const struct path *path,
@@ -422,7 +437,7 @@ static bool parse_value(const struct proto_field *f, const json_t *json, const c
 	case PROTO_MAP:
 		break; /* parse_map() */
 	}
-	return wrong(where, path, err, "cannot be given");
+	return wrong(where, path, err, " cannot be given");
 }
 
 static bool check_count(const struct proto_field *f, size_t n, const char *where, const struct path *path,
@@ -520,7 +535,7 @@ static bool check_condition(const struct proto_type *type, const struct proto_fi
 		if (f->if_mask >> i & 1)
 			snprintf(list + n, sizeof(list) - n, "%s%s", n ? ", " : "", on->type->values[i].name);
 	}
-	return wrong(where, path, err, "does not go with %s '%s' (only with %s)", on->name,
+	return wrong(where, path, err, " does not go with %s '%s' (only with %s)", on->name,
 		     given ? proto_enum_name(on->type, value) : "none", list);
 }
 
@@ -567,7 +582,7 @@ static bool parse_struct(const struct proto_type *type, const json_t *json, cons
 			if (!ok)
 				return false;
 		} else if (!f->optional) {
-			return wrong(where, &here, err, "is missing");
+			return wrong(where, &here, err, " is missing");
 		}
 	}
 	for (unsigned i = 0; i < type->n_fields; i++) {
@@ -753,10 +768,12 @@ bool proto_command_allows(const struct proto_command *cmd, const char *machine, 
 		if (!strcmp(proto_types[i]->name, "MachineState"))
 			states = proto_types[i];
 	char list[128] = "";
+	unsigned left = (unsigned)__builtin_popcount(cmd->states);
 	for (unsigned i = 0; i < states->n_values; i++) {
 		size_t n = strlen(list);
 		if (cmd->states >> i & 1)
-			snprintf(list + n, sizeof(list) - n, "%s%s", n ? " or " : "", states->values[i].name);
+			snprintf(list + n, sizeof(list) - n, "%s%s", !n ? "" : left > 1 ? ", " : " or ", states->values[i].name);
+		left -= cmd->states >> i & 1;
 	}
 	return vmd_error_set(err, VMD_ERR_WRONG_STATE, 0, "machine '%s' is %s; %s needs it %s", machine,
 			     proto_enum_name(states, state), cmd->name, list);

@@ -93,12 +93,32 @@ const struct vmctl_command vmctl_cmd_version = {
 
 static const struct vmctl_option events_options[] = {
 	{ "machine", 'm', "NAME", "only events about this machine (may be repeated)" },
-	{ "since", 0, "EPOCH:SEQ", "first those after this one, as an event's line gives it" },
+	{ "since", 0, "[EPOCH:]SEQ", "first those after this one, as an event's line gives it; 0: all the daemon still has" },
 	{ "count", 'n', "N", "end after so many" },
 	{ NULL, 0, NULL, NULL },
 };
 
-static bool events_params(const struct vmctl *ctx, json_t **ret, struct vmd_error *err)
+/* "EPOCH:SEQ", or "SEQ" of the daemon that runs now. */
+static json_t *events_cursor(struct vmctl *ctx, const char *text, struct vmd_error *err)
+{
+	const char *colon = strrchr(text, ':'), *digits = colon ? colon + 1 : text;
+	char *end;
+	long long seq = strtoll(digits, &end, 10);
+	if (colon == text || end == digits || *end || seq < 0) {
+		vmd_error_set(err, VMD_ERR_INVALID, 0, "--since takes EPOCH:SEQ or SEQ, not '%s'", text);
+		return NULL;
+	}
+	if (colon)
+		return json_pack("{s:s%, s:I}", "epoch", text, (size_t)(colon - text), "seq", (json_int_t)seq);
+	struct proto_daemon_status status;
+	if (!vmctl_call_struct(ctx, "daemon.status", NULL, VMCTL_SOON, &proto_type_daemon_status, &status, err))
+		return NULL;
+	json_t *cursor = json_pack("{s:s, s:I}", "epoch", status.epoch, "seq", (json_int_t)seq);
+	proto_daemon_status_fini(&status);
+	return cursor;
+}
+
+static bool events_params(struct vmctl *ctx, json_t **ret, struct vmd_error *err)
 {
 	json_t *params = json_object(), *machines = json_array();
 	const char *since = vmctl_value(ctx, "since");
@@ -109,15 +129,12 @@ static bool events_params(const struct vmctl *ctx, json_t **ret, struct vmd_erro
 		json_object_set(params, "machines", machines);
 	json_decref(machines);
 	if (since) {
-		const char *colon = strrchr(since, ':');
-		char *end = NULL;
-		long long seq = colon ? strtoll(colon + 1, &end, 10) : 0;
-		if (!colon || colon == since || !colon[1] || *end || seq < 0) {
+		json_t *cursor = events_cursor(ctx, since, err);
+		if (!cursor) {
 			json_decref(params);
-			return vmd_error_set(err, VMD_ERR_INVALID, 0, "--since takes EPOCH:SEQ, not '%s'", since);
+			return false;
 		}
-		json_object_set_new(params, "since", json_pack("{s:s%, s:I}", "epoch", since, (size_t)(colon - since), "seq",
-							       (json_int_t)seq));
+		json_object_set_new(params, "since", cursor);
 	}
 	*ret = params;
 	return true;

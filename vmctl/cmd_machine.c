@@ -199,23 +199,66 @@ const struct vmctl_command vmctl_cmd_create = {
 	.run = run_create,
 };
 
-static int run_define(struct vmctl *ctx)
+/* The merge patch (RFC 7386) that makes `to` of `from`. */
+static json_t *merge_patch(const json_t *from, const json_t *to)
 {
-	struct vmd_error err = { 0 };
-	const char *file = ctx->args[0];
+	json_t *patch = json_object(), *v;
+	const char *key;
+	json_object_foreach((json_t *)from, key, v)
+		if (!json_object_get(to, key))
+			json_object_set_new(patch, key, json_null());
+	json_object_foreach((json_t *)to, key, v) {
+		const json_t *old = json_object_get(from, key);
+		if (json_is_object(old) && json_is_object(v))
+			json_object_set_new(patch, key, merge_patch(old, v));
+		else if (!old || !json_equal(old, v))
+			json_object_set(patch, key, v);
+	}
+	return patch;
+}
+
+/* Puts a definition in the place of the machine's. False: there is none, or *err. */
+static bool replace(struct vmctl *ctx, const json_t *def, bool *ret_exists, struct vmd_error *err)
+{
+	struct proto_machine_definition parsed;
+	json_t *info, *set;
+	*ret_exists = true;
+	if (!proto_machine_definition_parse(def, NULL, &parsed, err))
+		return false;
+	bool ok = vmctl_call(ctx, "machine.get", json_pack("{s:s}", "name", parsed.name), VMCTL_SOON, &info, err);
+	if (!ok)
+		*ret_exists = err->code != VMD_ERR_NOT_FOUND;
+	/* Defaults are written out on both sides, so that only what differs is changed. */
+	json_t *full = ok ? proto_machine_definition_to_json(&parsed) : NULL;
+	proto_machine_definition_fini(&parsed);
+	if (!ok)
+		return false;
+	json_t *changes = merge_patch(json_object_get(info, "definition"), full);
+	set = json_pack("{s:O, s:o}", "name", json_object_get(def, "name"), "changes", changes);
+	json_decref(info);
+	json_decref(full);
+	if (!vmctl_call(ctx, "machine.set", set, VMCTL_SOON, &info, err))
+		return false;
+	json_decref(info);
+	return true;
+}
+
+/* The definition in a file, its paths made absolute; NULL with *err. */
+static json_t *load_definition(const char *file, struct vmd_error *err)
+{
 	json_error_t e;
 	bool from_stdin = !strcmp(file, "-");
 	FILE *f = from_stdin ? stdin : fopen(file, "re");
 	if (!f) {
-		vmd_error_set(&err, errno == ENOENT ? VMD_ERR_NOT_FOUND : VMD_ERR_IO, errno, "cannot open %s", file);
-		return vmctl_fail(ctx, &err);
+		vmd_error_set(err, errno == ENOENT ? VMD_ERR_NOT_FOUND : VMD_ERR_IO, errno, "cannot open %s", file);
+		return NULL;
 	}
 	json_t *def = json_loadf(f, JSON_REJECT_DUPLICATES, &e);
 	if (!from_stdin)
 		fclose(f);
 	if (!def) {
-		vmd_error_set(&err, VMD_ERR_INVALID, 0, "%s: line %d, column %d: %s", file, e.line, e.column, e.text);
-		return vmctl_fail(ctx, &err);
+		vmd_error_set(err, VMD_ERR_INVALID, 0, "%s: line %d, column %d: %s", file, e.line, e.column, e.text);
+		return NULL;
 	}
 	/* What 'show --json' prints can be defined again. */
 	json_t *inner = json_object_get(def, "definition");
@@ -227,18 +270,53 @@ static int run_define(struct vmctl *ctx)
 	char path[PATH_MAX], *dir = NULL;
 	if (!from_stdin && realpath(file, path))
 		dir = dirname(path);
-	if (!vmctl_absolute(&proto_type_machine_definition, def, dir, &err)) {
+	if (vmctl_absolute(&proto_type_machine_definition, def, dir, err))
+		return def;
+	json_decref(def);
+	return NULL;
+}
+
+static int run_define(struct vmctl *ctx)
+{
+	struct vmd_error err = { 0 };
+	bool exists = false;
+	json_t *def = load_definition(ctx->args[0], &err);
+	if (!def)
+		return vmctl_fail(ctx, &err);
+	if (vmctl_flag(ctx, "replace") && !replace(ctx, def, &exists, &err) && exists) {
 		json_decref(def);
 		return vmctl_fail(ctx, &err);
 	}
-	return create(ctx, def);
+	if (!exists)
+		return create(ctx, def);
+	struct proto_machine_info info;
+	json_t *name = json_pack("{s:O}", "name", json_object_get(def, "name")), *started;
+	json_decref(def);
+	if (vmctl_flag(ctx, "start")) {
+		if (!vmctl_call(ctx, "machine.start", json_incref(name), VMCTL_SOON, &started, &err)) {
+			json_decref(name);
+			return vmctl_fail(ctx, &err);
+		}
+		json_decref(started);
+	}
+	if (!vmctl_call_struct(ctx, "machine.get", name, VMCTL_SOON, &proto_type_machine_info, &info, &err))
+		return vmctl_fail(ctx, &err);
+	int ret = ctx->json ? cmd_print_info(ctx, &info) : cmd_print_status(ctx, &info.status);
+	proto_machine_info_fini(&info);
+	return ret;
 }
+
+static const struct vmctl_option define_options[] = {
+	{ "start", 0, NULL, "start it, too" },
+	{ "replace", 0, NULL, "if there is a stopped machine of this name, give it this definition" },
+	{ NULL, 0, NULL, NULL },
+};
 
 const struct vmctl_command vmctl_cmd_define = {
 	.name = "define", .args = "FILE", .min_args = 1, .max_args = 1, .summary = "Define a machine from a JSON file",
 	.doc = "The file holds a MachineDefinition, or what 'show --json' prints; '-' is standard input. Relative paths in it "
 	       "are taken from the file's directory.",
-	.options = start_options, .run = run_define,
+	.options = define_options, .run = run_define,
 };
 
 static int run_show(struct vmctl *ctx)

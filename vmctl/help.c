@@ -78,7 +78,7 @@ void vmctl_usage(const struct vmctl_command *command, bool full)
 		print_option(&vmctl_global_options[i]);
 	if (command->definition)
 		printf("\nLists of options are KEY=VALUE[,KEY=VALUE...], commas in values doubled, or a JSON object.\n"
-		       "'help' as a value of --machine, --chardev, --device shows what there is.\n");
+		       "'help' as a value of --machine, --cpu, --chardev, --device shows what there is.\n");
 	if (command->example)
 		printf("\nExample:\n  %s\n", command->example);
 }

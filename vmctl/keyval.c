@@ -306,7 +306,10 @@ json_t *vmctl_definition(const struct vmctl *ctx, struct vmd_error *err)
 
 static void print_fields(const char *option, const struct proto_type *type)
 {
-	printf("--%s %s%s\n", option, type->implied_key ? "[" : "", type->implied_key ? type->implied_key : "");
+	if (type->implied_key)
+		printf("--%s [%s=]VALUE[,KEY=VALUE...]\n", option, type->implied_key);
+	else
+		printf("--%s KEY=VALUE[,KEY=VALUE...]\n", option);
 	for (unsigned i = 0; i < type->n_fields; i++) {
 		const struct proto_field *f = &type->fields[i];
 		printf("  %s=", f->name);
@@ -321,6 +324,26 @@ static void print_fields(const char *option, const struct proto_type *type)
 			printf(" (default %s)", f->def);
 		putchar('\n');
 	}
+}
+
+static int print_models(struct vmctl *ctx)
+{
+	struct vmd_error err;
+	json_t *result, *v;
+	size_t i;
+	if (!vmctl_call(ctx, "cpu.list", NULL, VMCTL_SOON, &result, &err))
+		return vmctl_fail(ctx, &err);
+	bool ok = true;
+	json_array_foreach(result, i, v) {
+		struct proto_cpu_model model;
+		ok = proto_cpu_model_parse(v, "the daemon's reply", &model, &err);
+		if (!ok)
+			break;
+		printf("%-16s %s\n", model.name, model.summary);
+		proto_cpu_model_fini(&model);
+	}
+	json_decref(result);
+	return ok ? VMCTL_OK : vmctl_fail(ctx, &err);
 }
 
 static int print_devices(struct vmctl *ctx, const char *driver)
@@ -373,6 +396,8 @@ bool vmctl_option_help(struct vmctl *ctx, int *ret_status)
 		*ret_status = VMCTL_OK;
 		if (f->type == &proto_type_device_definition)
 			*ret_status = print_devices(ctx, g->value);
+		else if (f->type == &proto_type_cpu_options)
+			*ret_status = print_models(ctx);
 		else if (f->kind == PROTO_STRUCT)
 			print_fields(g->name, f->type);
 		else if (f->kind == PROTO_ENUM)

@@ -11,6 +11,7 @@
 #include "devices/gic.h"
 #include "devices/gpio.h"
 #include "devices/virtio.h"
+#include "protocol/schema.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -278,13 +279,32 @@ static bool make_user_devices(struct board *b, struct vmd_error *err)
 	return true;
 }
 
+/* The device that a name is close to, or the beginning of; NULL: none. */
+static const char *near_device(const char *name)
+{
+	const struct devices_class *cls;
+	struct proto_suggest s;
+	proto_suggest_init(&s, name);
+	for (unsigned i = 0; (cls = devices_class_at(i)); i++) {
+		if (cls->bus == DEVICES_BUS_NONE)
+			continue;
+		if (*name && !strncmp(cls->name, name, strlen(name)))
+			return cls->name;
+		proto_suggest_add(&s, cls->name);
+	}
+	return s.best;
+}
+
 bool board_check_devices(const struct board_device *devices, size_t n_devices, struct vmd_error *err)
 {
 	for (size_t i = 0; i < n_devices; i++) {
 		const struct board_device *d = &devices[i];
 		const struct devices_class *cls = devices_class_find(d->driver);
 		if (!cls || cls->bus == DEVICES_BUS_NONE) {
+			const char *near = near_device(d->driver);
 			vmd_error_set(err, VMD_ERR_NOT_FOUND, 0, "device %zu: there is no device '%s' to add", i, d->driver);
+			if (near)
+				return vmd_error_hint(err, "did you mean '%s'?", near);
 			return vmd_error_hint(err, "see 'vmctl create --device help' for those there are");
 		}
 		for (size_t k = 0; k < d->n_props; k++) {

@@ -58,7 +58,7 @@ struct broker_machine *broker_machine_add(struct broker *b, const char *name, st
 	size_t i = lower_bound(b, name);
 	if (i < b->n_machines && !strcmp(b->machines[i]->name, name)) {
 		vmd_error_set(err, VMD_ERR_EXISTS, 0, "there is a machine named '%s' already", name);
-		vmd_error_hint(err, "change it with 'vmctl set', or delete it first");
+		vmd_error_hint(err, "change it with 'vmctl set' or 'vmctl define --replace', or delete it first");
 		return NULL;
 	}
 	if (b->n_machines == STORE_MACHINES_MAX) {

@@ -433,6 +433,7 @@ const struct proto_daemon_handlers broker_handlers = {
 	.machine_logs = broker_method_machine_logs,
 	.machine_qmp = machine_qmp,
 	.machine_dump_dtb = machine_dump_dtb,
+	.cpu_list = broker_method_cpu_list,
 	.device_list = broker_method_device_list,
 	.device_describe = broker_method_device_describe,
 	.events_subscribe = broker_client_subscribe,

@@ -18,6 +18,7 @@ bool broker_method_machine_status(struct proto_call *call, const struct proto_ar
 bool broker_method_machine_console(struct proto_call *call, const struct proto_args_machine_console *args,
 				   struct vmd_error *err);
 bool broker_method_machine_logs(struct proto_call *call, const struct proto_args_machine_logs *args, struct vmd_error *err);
+bool broker_method_cpu_list(struct proto_call *call, const struct proto_args_cpu_list *args, struct vmd_error *err);
 bool broker_method_device_list(struct proto_call *call, const struct proto_args_device_list *args, struct vmd_error *err);
 bool broker_method_device_describe(struct proto_call *call, const struct proto_args_device_describe *args,
 				   struct vmd_error *err);

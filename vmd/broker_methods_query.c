@@ -8,6 +8,7 @@
 #include "vmd/broker_methods_priv.h"
 
 #include "devices/device.h"
+#include "emu/system.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -153,7 +154,18 @@ bool broker_method_machine_logs(struct proto_call *call, const struct proto_args
 	return true;
 }
 
-/* ---- Device classes ---- */
+/* ---- What machines can be made of ---- */
+
+bool broker_method_cpu_list(struct proto_call *call, const struct proto_args_cpu_list *args, struct vmd_error *err)
+{
+	struct proto_cpu_model items[64];
+	const struct emu_cpu_model_info *model;
+	size_t n = 0;
+	for (; n < sizeof(items) / sizeof(items[0]) && (model = emu_cpu_model_at((unsigned)n)); n++)
+		items[n] = (struct proto_cpu_model){ .name = (char *)model->name, .summary = (char *)model->summary };
+	proto_reply_cpu_list(call, items, n);
+	return true;
+}
 
 static const char *const bus_names[] = {
 	[DEVICES_BUS_VIRTIO] = "virtio",

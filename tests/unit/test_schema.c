@@ -19,9 +19,9 @@ static json_t *json(const char *text)
 static const struct {
 	const char *params, *message;
 } refused[] = {
-	{ "{}", "machine.create: 'definition': is missing" },
+	{ "{}", "machine.create: 'definition' is missing" },
 	{ "{\"definition\": 3}", "machine.create: 'definition': expected an object, got an integer" },
-	{ "{\"definition\": {}}", "machine.create: 'definition.name': is missing" },
+	{ "{\"definition\": {}}", "machine.create: 'definition.name' is missing" },
 	{ "{\"definition\": {\"name\": \"a\", \"cpuz\": 1}}",
 	  "machine.create: 'definition.cpuz': unknown key; did you mean 'cpus'?" },
 	{ "{\"definition\": {\"name\": \"a\", \"zzzzzzzz\": 1}}", "machine.create: 'definition.zzzzzzzz': unknown key" },
@@ -39,7 +39,7 @@ static const struct {
 	{ "{\"definition\": {\"name\": \"a\", \"memory\": \"12Q\"}}",
 	  "machine.create: 'definition.memory': '12Q' is not a size: write bytes, or a number with K, M, G or T" },
 	{ "{\"definition\": {\"name\": \"a\", \"chardevs\": [{\"id\": \"c\", \"backend\": \"null\", \"path\": \"/x\"}]}}",
-	  "machine.create: 'definition.chardevs[0].path': does not go with backend 'null' (only with file, pty, socket, pipe)" },
+	  "machine.create: 'definition.chardevs[0].path' does not go with backend 'null' (only with file, pty, socket, pipe)" },
 	{ "{\"definition\": {\"name\": \"a\", \"devices\": [{\"driver\": \"x\"}, {\"driver\": \"y\", \"props\": {\"k\": 1}}]}}",
 	  "machine.create: 'definition.devices[1].props.k': expected a string, got an integer" },
 	{ "{\"definition\": {\"name\": \"a\", \"machine\": {\"gic-version\": \"5\"}}}",
