@@ -341,7 +341,7 @@ static const struct {
 	{ "$V create w --machine virt,gic-versoin=2 2>&1", 2, "did you mean 'gic-version'?" },
 	{ "$V create w --cpus 2>&1", 2, "--cpus needs a value" },
 	{ "$V create w --transient=yes 2>&1", 2, "takes no value" },
-	{ "$V create w --chardev 'file,id=c,port=1' 2>&1", 2, "'chardevs[0].port': does not go with backend 'file' (only with socket)" },
+	{ "$V create w --chardev 'file,id=c,port=1' 2>&1", 2, "'chardevs[0].port' does not go with backend 'file' (only with socket)" },
 	{ "$V create 2>&1", 2, "needs a name" },
 	{ "$V --no-start --json create w --cpus=2 --memory 1G --kernel k --initrd /a --initrd ./b --machine gic-version=2 --semihosting "
 	  "--device 'virtio-rng-device,id=r,max-bytes=1,,2' --chardev file,id=c,path=x,append=on --serial c --label a=b --append 'x y' "
