@@ -477,6 +477,8 @@ enum vmctl_attach_end vmctl_attach(struct vmctl *ctx, const struct vmctl_attach 
 	sigaddset(&set, SIGTSTP);
 	sigprocmask(SIG_BLOCK, &set, &old);
 	fflush(stdout);
+	/* When nobody reads our output any more, 'run' still has a machine to end. */
+	signal(SIGPIPE, SIG_IGN);
 	l->signals = signalfd(-1, &set, SFD_CLOEXEC);
 	if (l->signals < 0) {
 		vmd_error_set(err, VMD_ERR_IO, errno, "cannot wait for signals");
