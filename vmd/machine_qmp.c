@@ -339,7 +339,7 @@ HANDLER(closefd)
 {
 	struct machine_fd *slot = find_fd(machine_of(call), args->fdname);
 	if (!slot)
-		return vmd_error_set(err, VMD_ERR_NOT_FOUND, 0, "File descriptor named '%s' not found", args->fdname);
+		return vmd_error_set(err, VMD_ERR_GENERIC, 0, "File descriptor named '%s' not found", args->fdname);
 	close(slot->fd);
 	free(slot->name);
 	*slot = (struct machine_fd){ 0 };
