@@ -12,9 +12,8 @@
  *
  *   - a result that is a NaN: which of the operands, or which default NaN, differs.
  *     Invalid Operation, which the host has raised by then, is raised by both.
- *   - a result of the size of the smallest normal number, except of additions,
- *     which are exact there: the guest looks for underflow before rounding, the host
- *     behind it.
+ *   - a product of the size of the smallest normal number: the guest looks for
+ *     underflow before rounding, the host behind it. (Sums are exact there.)
  *   - conversions to integers that do not fit.
  *
  * The host's flag for denormal operands has no counterpart. Thread: the vCPU's own.
@@ -262,7 +261,8 @@ BOTH_2(FSUB, fn_sub, CHECK_NAN, AFTER_NOTHING)
 BOTH_2(FABD, fn_sub, CHECK_NAN, AFTER_ABS)
 BOTH_2(FMUL, fn_mul, CHECK_TINY, AFTER_NOTHING)
 SCALAR_2(FNMUL, fn_mul, CHECK_TINY, AFTER_NEG)
-BOTH_2(FDIV, fn_div, CHECK_TINY, AFTER_NOTHING)
+/* Quotients are never that close to a power of two without being one: the divisor would have to be too large. */
+BOTH_2(FDIV, fn_div, CHECK_NAN, AFTER_NOTHING)
 BOTH_2(FMAX, fn_max, CHECK_OPERANDS, AFTER_NOTHING)
 BOTH_2(FMIN, fn_min, CHECK_OPERANDS, AFTER_NOTHING)
 BOTH_2(FMAXNM, fn_max, CHECK_OPERANDS, AFTER_NOTHING)

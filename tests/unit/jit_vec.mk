@@ -4,3 +4,11 @@ TESTS += tests/unit/test_jit_vec
 tests_unit_test_jit_vec_SOURCES = tests/unit/test_jit_vec.c
 tests_unit_test_jit_vec_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_jit_vec_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
+
+if HAVE_ZYDIS
+check_PROGRAMS += tests/unit/test_x86_vec
+TESTS += tests/unit/test_x86_vec
+tests_unit_test_x86_vec_SOURCES = tests/unit/test_x86_vec.c
+tests_unit_test_x86_vec_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_x86_vec_LDADD = $(ZYDIS_LIBS) $(TEST_LIBS)
+endif

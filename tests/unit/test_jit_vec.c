@@ -7,7 +7,7 @@
  * out the same.
  *
  *     JIT_SEED=n    begins with this seed (default 1)
- *     JIT_ROUNDS=n  encodings to try of each instruction (default 10)
+ *     JIT_ROUNDS=n  encodings to try of each instruction (default 40)
  *     JIT_ONLY=NAME tries this instruction only
  */
 #include "emu/jit_priv.h"
@@ -50,6 +50,15 @@ static unsigned below(unsigned n)
 	return (unsigned)(random64() >> 33) % n;
 }
 
+/* What kind of floating-point numbers a state has, or MIXED: lanes that meet NaNs show nothing else. */
+enum { MIXED = 8 };
+static unsigned kind;
+
+static unsigned number_kind(void)
+{
+	return kind == MIXED ? below(8) : kind;
+}
+
 /* Numbers next to which something changes; the sign and the last bits are changed at random. */
 static uint32_t random_single(void)
 {
@@ -61,7 +70,7 @@ static uint32_t random_single(void)
 		0x7fa00000, 0x7fc00000, 0x7fc12345,
 	};
 
-	switch (below(8)) {
+	switch (number_kind()) {
 	case 0:
 		return (uint32_t)random64();
 	case 1: /* of moderate size */
@@ -70,6 +79,8 @@ static uint32_t random_single(void)
 		return ((uint32_t)random64() & 0x80700000) | (120 + below(20)) << 23;
 	case 3: /* whose products are tiny */
 		return ((uint32_t)random64() & 0x807fffff) | (50 + below(25)) << 23;
+	case 4: /* whose products are about the smallest normal number, or exactly below it */
+		return (0x20000000 + below(9) - 4) ^ below(2) << 31;
 	default:
 		return (edges[below(sizeof(edges) / sizeof(edges[0]))] ^ below(2) << 31) + (below(3) ? 0 : below(3) - 1);
 	}
@@ -89,7 +100,7 @@ static uint64_t random_double(void)
 		0x7ff8123456789abc,
 	};
 
-	switch (below(8)) {
+	switch (number_kind()) {
 	case 0:
 		return random64();
 	case 1:
@@ -98,8 +109,12 @@ static uint64_t random_double(void)
 		return (random64() & 0x800e000000000000) | (uint64_t)(1020 + below(40)) << 52;
 	case 3:
 		return (random64() & 0x800fffffffffffff) | (uint64_t)(495 + below(30)) << 52;
-	case 4: /* that are tiny as singles */
+	case 4: /* that are tiny as singles, or just not */
+		if (below(2))
+			return (0x3810000000000000 + ((uint64_t)below(33) - 16) * 0x04000000) ^ (uint64_t)below(2) << 63;
 		return (random64() & 0x800fffffffffffff) | (uint64_t)(870 + below(30)) << 52;
+	case 5:
+		return (0x2000000000000000 + below(9) - 4) ^ (uint64_t)below(2) << 63;
 	default:
 		return (edges[below(sizeof(edges) / sizeof(edges[0]))] ^ (uint64_t)below(2) << 63) +
 		       (below(3) ? 0 : below(3) - (uint64_t)1);
@@ -194,6 +209,9 @@ struct state {
 
 static void random_state(struct state *s)
 {
+	bool all_double = below(2);
+
+	kind = below(2) ? MIXED : below(7);
 	for (unsigned i = 0; i < 31; i++)
 		s->x[i] = random_doubleword();
 	s->x[31] = 0x8000;
@@ -203,8 +221,8 @@ static void random_state(struct state *s)
 	}
 	/* Now and then values of one kind in all of a register. */
 	for (unsigned i = 0; i < 32; i++) {
-		bool is_double = below(2);
-		if (below(2))
+		bool is_double = kind == MIXED ? below(2) : all_double;
+		if (kind == MIXED && below(2))
 			continue;
 		for (unsigned k = 0; k < 2; k++)
 			s->v[i].d[k] = is_double ? random_double() : random_single() | (uint64_t)random_single() << 32;
@@ -310,6 +328,64 @@ static bool try(unsigned op)
 	return true;
 }
 
+/* Products, and a number to be narrowed, so little below the smallest normal number
+ * that some modes round them to it: underflow for the guest, but not for the host. */
+START_TEST(tininess_before_rounding)
+{
+	static const struct {
+		uint32_t insn;
+		bool is_double;
+	} cases[] = {
+		{ 0x1e220820, false }, /* fmul s0, s1, s2 */
+		{ 0x1e620820, true },  /* fmul d0, d1, d2 */
+		{ 0x1e228820, false }, /* fnmul s0, s1, s2 */
+		{ 0x6e22dc20, false }, /* fmul v0.4s, v1.4s, v2.4s */
+		{ 0x2e22dc20, false }, /* fmul v0.2s, v1.2s, v2.2s */
+		{ 0x6e62dc20, true },  /* fmul v0.2d, v1.2d, v2.2d */
+		{ 0x4f829020, false }, /* fmul v0.4s, v1.4s, v2.s[0] */
+		{ 0x5fc29020, true },  /* fmul d0, d1, v2.d[0] */
+		{ 0x1f020c20, false }, /* fmadd s0, s1, s2, s3 */
+		{ 0x1f428c20, true },  /* fmsub d0, d1, d2, d3 */
+		{ 0x1f220c20, false }, /* fnmadd s0, s1, s2, s3 */
+		{ 0x1f628c20, true },  /* fnmsub d0, d1, d2, d3 */
+		{ 0x4e22cc20, false }, /* fmla v0.4s, v1.4s, v2.4s */
+		{ 0x4ee2cc20, true },  /* fmls v0.2d, v1.2d, v2.2d */
+		{ 0x1e624080, true },  /* fcvt s0, d4 */
+		{ 0x0e616880, true },  /* fcvtn v0.2s, v4.2d */
+	};
+	static struct state in, want, got;
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint32_t code[2] = { cases[i].insn, 0xd4200000 };
+		memcpy(ram + CODE_AT, code, sizeof(code));
+		emu_drop_all_code(cpu);
+		for (unsigned mode = 0; mode < 8; mode++) {
+			bool negative = mode & 4;
+			memset(&in, 0, sizeof(in));
+			for (unsigned k = 0; k < 2; k++) {
+				in.v[1].d[k] = cases[i].is_double ? 0x1ffffffffffffffe : 0x1ffffffe1ffffffe;
+				in.v[2].d[k] = cases[i].is_double ? 0x2000000000000001 : 0x2000000120000001;
+				in.v[4].d[k] = 0x380ffffff0000000;
+				if (negative) {
+					in.v[1].d[k] ^= cases[i].is_double ? 1ull << 63 : 0x8000000080000000;
+					in.v[4].d[k] ^= 1ull << 63;
+				}
+			}
+			in.fpcr = (mode & 3) << FPCR_RMODE_SHIFT;
+			run(&in, CODE_AT, false, &want);
+			run(&in, CODE_AT, true, &got);
+			ck_assert(want.fpsr & FPSR_UFC);
+			if (!same(&want, &got)) {
+				printf("%08x, fpcr %08x\n", cases[i].insn, in.fpcr);
+				show("v0", 0, want.v[0].d[0], got.v[0].d[0]);
+				show("fpsr", 0, want.fpsr, got.fpsr);
+			}
+			ck_assert(same(&want, &got));
+		}
+	}
+}
+END_TEST
+
 static uint64_t number(const char *name, uint64_t otherwise)
 {
 	const char *val = getenv(name);
@@ -320,7 +396,7 @@ static uint64_t number(const char *name, uint64_t otherwise)
 START_TEST(against_the_interpreter)
 {
 	const char *only = getenv("JIT_ONLY");
-	uint64_t seed = number("JIT_SEED", 1), rounds = number("JIT_ROUNDS", 10);
+	uint64_t seed = number("JIT_SEED", 1), rounds = number("JIT_ROUNDS", 40);
 	unsigned n = 0, bad = 0;
 
 	for (unsigned op = 0; op < A64_OP_COUNT; op++) {
@@ -349,6 +425,7 @@ int main(void)
 	/* In one process: the page arrays are not for forking. */
 	tcase_add_unchecked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, against_the_interpreter);
+	tcase_add_test(tcase, tininess_before_rounding);
 	tcase_set_timeout(tcase, 3600);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
