@@ -34,7 +34,7 @@ if [ -e $efi ]; then
 	# Firmware reads what is typed at it, so the script comes in an initrd.
 	echo 'ls -1 /sys/firmware' > "$dir/efi.sh"
 	(cd "$dir" && echo efi.sh | cpio --quiet -o -H newc > efi.cpio) || skip "no cpio"
-	boot_says uefi-linux 400 '' 'EFI stub: Booting Linux' 'efi: EFI v2' 'devicetree.*efi' 'Power down' -- \
+	boot_says uefi-linux 400 '' 'EFI stub: Booting Linux' 'efi: EFI v2' '^efi' 'Power down' -- \
 		--bios $efi --memory 1G --kernel "$guests/6.1/Image" --initrd "$guests/initrd.cpio.gz" \
 		--initrd "$dir/efi.cpio" --append "console=ttyAMA0 run=/efi.sh"
 fi
