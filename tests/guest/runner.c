@@ -5,7 +5,7 @@
  * to print. What the guest prints goes to standard output. The exit status is 0
  * when the guest powers off, its own on a semihosting exit, 124 after a minute.
  *
- *     runner [-c CPUS] [-m MODEL] FILE
+ *     runner [-j] [-c CPUS] [-m MODEL] FILE   (-j: with the JIT)
  */
 #include "devices/gic.h"
 #include "emu/system.h"
@@ -75,11 +75,14 @@ int main(int argc, char **argv)
 	const char *model = "max";
 	int opt;
 
-	while ((opt = getopt(argc, argv, "c:m:")) != -1) {
+	enum emu_accel accel = EMU_ACCEL_INTERP;
+	while ((opt = getopt(argc, argv, "jc:m:")) != -1) {
 		if (opt == 'c')
 			n_cpus = (unsigned)atoi(optarg);
 		else if (opt == 'm')
 			model = optarg;
+		else if (opt == 'j')
+			accel = EMU_ACCEL_JIT;
 		else
 			return 2;
 	}
@@ -116,7 +119,7 @@ int main(int argc, char **argv)
 	struct emu_gic_cpuif cpuif = devices_gicv3_cpuif(gic);
 	const struct emu_semihost semihost = { .write = semihost_write, .getc = semihost_getc, .cmdline = "test" };
 	const struct emu_system_config config = {
-		.cpu_model = model, .n_cpus = n_cpus, .mem = mem, .clock = clock, .gic_cpuif = &cpuif,
+		.cpu_model = model, .accel = accel, .n_cpus = n_cpus, .mem = mem, .clock = clock, .gic_cpuif = &cpuif,
 		.semihost = &semihost, .event = on_event, .guest_error = on_guest_error,
 	};
 	struct emu_system *sys = emu_system_new(&config, &err);
