@@ -189,6 +189,7 @@ static bool fallback_ends(unsigned op, const union a64_args *args)
 {
 	const struct a64_args_SYS *sys = (const void *)args;
 	const struct a64_args_MSR_reg *msr = (const void *)args;
+	const struct a64_args_HINT *hint = (const void *)args;
 	const struct a64_args_MSR_imm *imm = (const void *)args;
 
 	switch (op) {
@@ -199,7 +200,6 @@ static bool fallback_ends(unsigned op, const union a64_args *args)
 	case A64_HLT:
 	case A64_WFET:
 	case A64_WFIT:
-	case A64_HINT:
 	case A64_ISB:
 	case A64_ERET:
 	case A64_ERETA:
@@ -209,6 +209,8 @@ static bool fallback_ends(unsigned op, const union a64_args *args)
 	case A64_BLRA:
 	case A64_RETA:
 		return true;
+	case A64_HINT: /* YIELD, WFE, WFI, SEV, SEVL; not pointer authentication */
+		return hint->CRm == 0 && hint->op2 <= 5;
 	case A64_SYS: /* TLBI; IC */
 		return sys->CRn == 8 || (sys->CRn == 7 && (sys->CRm == 1 || sys->CRm == 5));
 	case A64_MSR_reg: /* debug; control; translation; memory attributes; FPCR */
@@ -237,6 +239,10 @@ static bool is_native(const struct jit *j, unsigned op, const union a64_args *ar
 		return false;
 	if (op == A64_HINT)
 		return jit_hint_is_native(j, (const void *)args);
+	if (op == A64_MRS)
+		return jit_mrs_is_native(j, (const void *)args);
+	if (op == A64_MSR_reg)
+		return jit_msr_is_native(j, (const void *)args);
 	if (op == A64_AND_imm || op == A64_ORR_imm || op == A64_EOR_imm || op == A64_ANDS_imm)
 		return jit_logical_imm_is_valid((const void *)args);
 	if (jit_ops[op].props & JIT_VEC && !jit_vec_is_native(j, jit_ops[op].props, word))

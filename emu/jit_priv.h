@@ -347,6 +347,9 @@ void jit_fault_note(struct jit *j, struct jit_slow *s);
 
 /* Whether the hint has a translation (emu/jit_system.c); others are calls that end the block. */
 bool jit_hint_is_native(const struct jit *j, const struct a64_args_HINT *a);
+/* Whether the register is plain storage, for this block. */
+bool jit_mrs_is_native(const struct jit *j, const struct a64_args_MRS *a);
+bool jit_msr_is_native(const struct jit *j, const struct a64_args_MSR_reg *a);
 /* Whether the immediate is not reserved (emu/jit_int.c). */
 bool jit_logical_imm_is_valid(const struct a64_args_AND_imm *a);
 
