@@ -70,7 +70,7 @@ struct emu_xtlb_entry;
 
 /* What translated code (emu/jit.h) keeps at hand; see emu/jit_priv.h. */
 struct emu_jit_hot {
-	/* The page arrays of this moment, by bits 47 to 12 of a virtual address: host minus guest
+	/* The page arrays of this moment, by bits 48 to 12 of a virtual address: host minus guest
 	 * address, 0 where the slow path has to be taken. */
 	const uint64_t *read, *write, *unpriv_read, *unpriv_write;
 	uint32_t key;    /* of the jump cache's entries that are good now; bits 1:0 are PSTATE.BTYPE at the target */

@@ -8,8 +8,8 @@
  *     mov  rax, va
  *     test al, size - 1        an unaligned one may leave its page: see "crossing"
  *     jnz  crossing
- *     shl  rax, 16             bits 47 to 12 of the address
- *     shr  rax, 28
+ *     shl  rax, 15             bits 48 to 12 of the address
+ *     shr  rax, 27
  *     mov  rax, [r12 + rax*8]
  *     test rax, rax
  *     jz   slow
@@ -124,8 +124,8 @@ static struct jit_slow *look_up(struct jit *j, unsigned va, unsigned size, bool 
 			s->branch[1] = branch;
 		}
 	}
-	x86_shift_imm(b, X86_SHL, X86_W, X86_RAX, 16);
-	x86_shift_imm(b, X86_SHR, X86_W, X86_RAX, 28);
+	x86_shift_imm(b, X86_SHL, X86_W, X86_RAX, 15);
+	x86_shift_imm(b, X86_SHR, X86_W, X86_RAX, 27);
 	if (access == UNPRIV) {
 		/* RDX may hold what is stored: use the array's address as an index */
 		x86_shift_imm(b, X86_SHL, X86_W, X86_RAX, 3);

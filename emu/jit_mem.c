@@ -3,7 +3,8 @@
  * The page arrays: flat tables by virtual page through which translated code
  * reaches guest memory, and the contexts in which translated code is found.
  *
- * An array has an 8-byte entry for each page of the 48-bit address space, in a
+ * An array has an 8-byte entry for each page of the two 48-bit halves of the
+ * address space, told apart by bit 48 as well as by bit 55, in a
  * reserved mapping that is all zeroes until it is used: host address minus
  * guest address. What is not in an array takes the slow path: emu/access.c with
  * its software TLB, which then puts in what may be used directly. So an array
@@ -12,8 +13,8 @@
  * low set, EL1, and EL1 under PAN; the last two serve every address space, so
  * their lower half is emptied when another becomes current.
  *
- * An index is made of bits 47 to 12 of the address alone. An address whose other
- * bits are not copies of bit 47 finds the entry of another page, and adding that
+ * An index is made of bits 48 to 12 of the address alone. An address whose other
+ * bits are not copies of bit 48 finds the entry of another page, and adding that
  * to it gives a host address that is not canonical either: the access traps, and
  * emu/jit_fault.c sends it down the slow path.
  */
@@ -27,7 +28,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define INDEX_BITS 36
+#define INDEX_BITS 37
 #define ARRAY_BYTES (UINT64_C(8) << INDEX_BITS)
 #define VIEW_BYTES (2 * ARRAY_BYTES)
 #define BUDGET (UINT64_C(100) << 40) /* of the host's 128 TiB, for all vCPUs */
@@ -36,12 +37,12 @@
 
 static uint64_t index_of(uint64_t va)
 {
-	return va << 16 >> 28;
+	return va << 15 >> 27;
 }
 
 static bool is_canonical(uint64_t va)
 {
-	return (uint64_t)((int64_t)(va << 16) >> 16) == va;
+	return (uint64_t)((int64_t)(va << 15) >> 15) == va;
 }
 
 bool jit_mem_init(struct jit *j, unsigned n_cpus, struct vmd_error *err)
@@ -59,7 +60,7 @@ bool jit_mem_init(struct jit *j, unsigned n_cpus, struct vmd_error *err)
 			vmd_error_set(err, VMD_ERR_NO_MEMORY, errno, "Cannot reserve the page arrays of vCPU %u",
 				j->cpu->index);
 			vmd_error_hint(err, "The JIT needs address space (no limit on it, vm.overcommit_memory 0 or 1, "
-				"at most 32 vCPUs); else run the machine with accel=interp.");
+				"at most 16 vCPUs); else run the machine with accel=interp.");
 			return false;
 		}
 		madvise(p, VIEW_BYTES, MADV_NOHUGEPAGE);
