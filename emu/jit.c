@@ -36,6 +36,13 @@ enum {
 	PAGE_HASH_SIZE = 1 << 12,
 };
 
+/* Where the jump cache has a PC: programs are laid out in pages, so what is above those bits counts too. */
+enum { JUMP_FOLD = 14 };
+static unsigned jump_index(uint64_t pc)
+{
+	return ((uint32_t)pc ^ (uint32_t)pc >> JUMP_FOLD) >> 2 & (JIT_JUMPS - 1);
+}
+
 /* ---- Blocks ---- */
 
 static struct jit_block **hash_chain(struct jit *j, uint64_t pc)
@@ -451,10 +458,12 @@ void jit_exit_rax(struct jit *j, unsigned btype)
 	struct x86_buf *b = &j->buf;
 
 	x86_mov_rr(b, 0, X86_RCX, X86_RAX);
+	x86_shift_imm(b, X86_SHR, 0, X86_RCX, JUMP_FOLD);
+	x86_alu(b, X86_XOR, 0, X86_RCX, x86_r(X86_RAX));
 	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RCX), (JIT_JUMPS - 1) << 2);
 	x86_lea(b, X86_W, X86_RDX, x86_rip(0));
 	x86_lea(b, X86_W, X86_RCX, x86_mx(X86_RDX, X86_RCX, 3, 0));
-	_Static_assert(sizeof(struct jit_jump) == 4 << 3, "a jump's index is its PC over 4");
+	_Static_assert(sizeof(struct jit_jump) == 4 << 3, "four times a jump's index, times 8, is its offset");
 	x86_load(b, 0, X86_RDX, JIT_CPU(jit_hot.key));
 	if (btype)
 		x86_alu_imm(b, X86_OR, 0, x86_r(X86_RDX), (int32_t)btype);
@@ -475,7 +484,7 @@ void jit_exit_rax(struct jit *j, unsigned btype)
 static void exit_to_page(struct jit *j, uint64_t target)
 {
 	struct x86_buf *b = &j->buf;
-	uint32_t slot = (uint32_t)((target >> 2) % JIT_JUMPS * sizeof(struct jit_jump));
+	uint32_t slot = (uint32_t)(jump_index(target) * sizeof(struct jit_jump));
 
 	x86_mov_imm(b, X86_RAX, target);
 	x86_load(b, 0, X86_RCX, JIT_CPU(jit_hot.key));
@@ -691,7 +700,7 @@ static struct jit_block *block_now(struct emu_cpu *cpu)
 	if (!block)
 		block = translate(j, pc, pa, host, flags);
 
-	j->jumps[(pc >> 2) % JIT_JUMPS] = (struct jit_jump){ .pc = pc, .code = x86_exec_at(&j->buf, block->code),
+	j->jumps[jump_index(pc)] = (struct jit_jump){ .pc = pc, .code = x86_exec_at(&j->buf, block->code),
 		.key = cpu->jit_hot.key | btype };
 	context->text[jit_hash_2m(pc) / 64] |= UINT64_C(1) << jit_hash_2m(pc) % 64;
 	context->has_low |= !(pc >> 55 & 1);

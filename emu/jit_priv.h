@@ -171,7 +171,7 @@ struct jit_jump {
 	uint32_t key, unused;
 	uint64_t unused2;
 };
-enum { JIT_JUMPS = 4096 };
+enum { JIT_JUMPS = 16384 };
 
 /* ---- All of it ---- */
 
