@@ -858,6 +858,8 @@ JIT_INSN(LD_rep)
 JIT_INSN(LD_rep_post)
 {
 	replicate(j, a->Rt, a->Rn, a->Rm, a->Q, a->size, ((unsigned)a->sel << 1 | a->Rbit) + 1);
+}
+
 /* ---- FEAT_LSE: the slow path, misaligned data included, is the interpreter's whole instruction ---- */
 
 static struct jit_slow *look_up_atomic(struct jit *j, unsigned va, unsigned size)
