@@ -265,7 +265,7 @@ static const struct backends_chardev_option file_options[] = {
 	 .help = "keep what the file holds"},
 	{"input-path", BACKENDS_CHARDEV_STRING, offsetof(struct backends_chardev_config, input_path),
 	 .help = "a file that input is read from"},
-	{NULL},
+	{ 0 },
 };
 
 static const struct chardev_ops file_ops = {

@@ -105,7 +105,7 @@ static void pipe_close(struct backends_chardev *chr)
 static const struct backends_chardev_option pipe_options[] = {
 	{"path", BACKENDS_CHARDEV_STRING, offsetof(struct backends_chardev_config, path), .required = true,
 	 .help = "FIFOs PATH.in and PATH.out, or one FIFO PATH"},
-	{NULL},
+	{ 0 },
 };
 
 static const struct chardev_ops pipe_ops = {

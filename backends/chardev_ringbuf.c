@@ -64,7 +64,7 @@ bool backends_chardev_ringbuf_read(struct backends_chardev *chr, void *buf, size
 static const struct backends_chardev_option ringbuf_options[] = {
 	{"size", BACKENDS_CHARDEV_UINT, offsetof(struct backends_chardev_config, size), .def = "64K", .min = 1,
 	 .max = 16 << 20, .help = "bytes to keep, a power of two"},
-	{NULL},
+	{ 0 },
 };
 
 static const struct chardev_ops ringbuf_ops = {

@@ -576,7 +576,7 @@ static const struct backends_chardev_option socket_options[] = {
 	 .help = "connect again so many seconds after a loss (0: never)"},
 	{"nodelay", BACKENDS_CHARDEV_BOOL, offsetof(struct backends_chardev_config, nodelay), .def = "off",
 	 .help = "on: TCP sends small packets at once"},
-	{NULL},
+	{ 0 },
 };
 
 static const struct chardev_ops socket_ops = {

@@ -111,7 +111,7 @@ static const struct hmp_command infos[] = {
 	{ "registers", "a processor's registers", info_registers },
 	{ "status", "whether the machine runs", info_status },
 	{ "version", "the version of vmd", info_version },
-	{ NULL },
+	{ 0 },
 };
 
 /* ---- Commands ---- */
@@ -151,7 +151,7 @@ static const struct hmp_command commands[] = {
 	{ "stop", "stop the processors", hmp_stop },
 	{ "system_powerdown", "press the power key", hmp_system_powerdown },
 	{ "system_reset", "reset the machine", hmp_system_reset },
-	{ NULL },
+	{ 0 },
 };
 
 static void list(struct hmp *h, const struct hmp_command *table, const char *prefix)
