@@ -2,6 +2,7 @@
 /* Checks, makes, prints and frees the schema's structs by their tables. Thread: any. */
 #include "protocol/schema.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -767,6 +768,7 @@ bool proto_command_allows(const struct proto_command *cmd, const char *machine, 
 	for (unsigned i = 0; i < proto_n_types; i++)
 		if (!strcmp(proto_types[i]->name, "MachineState"))
 			states = proto_types[i];
+	assert(states);
 	char list[128] = "";
 	unsigned left = (unsigned)__builtin_popcount(cmd->states);
 	for (unsigned i = 0; i < states->n_values; i++) {
