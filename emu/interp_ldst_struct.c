@@ -7,7 +7,7 @@
  * All data are read before a register is written. The post-indexed forms add
  * Xm to the base, or the number of bytes transferred when Rm is 31.
  */
-#include "emu/interp_priv.h"
+#include "emu/simd_priv.h"
 
 static uint64_t load_element(struct emu_cpu *cpu, uint64_t va, unsigned size)
 {
@@ -41,24 +41,6 @@ static void store_element(struct emu_cpu *cpu, uint64_t va, unsigned size, const
 	}
 }
 
-static void set_element(struct emu_vreg *v, unsigned size, unsigned i, uint64_t val)
-{
-	switch (size) {
-	case 0:
-		v->b[i] = (uint8_t)val;
-		break;
-	case 1:
-		v->h[i] = (uint16_t)val;
-		break;
-	case 2:
-		v->s[i] = (uint32_t)val;
-		break;
-	default:
-		v->d[i] = val;
-		break;
-	}
-}
-
 static void post_index(struct emu_cpu *cpu, unsigned n, unsigned m, unsigned bytes)
 {
 	cpu->x[n] += m == 31 ? bytes : cpu->x[m];
@@ -77,7 +59,7 @@ static void load_registers(struct emu_cpu *cpu, const struct a64_args_LD1_mult_1
 			emu_ld128(cpu, va + i * 16, 1u << a->size, v[i].d, EMU_ACC_NORMAL);
 		else
 			for (unsigned e = 0; e < 8u >> a->size; e++)
-				set_element(&v[i], a->size, e,
+				simd_set(&v[i], a->size, e,
 					load_element(cpu, va + i * 8 + (e << a->size), a->size));
 	}
 	for (unsigned i = 0; i < n; i++)
@@ -106,7 +88,7 @@ static void load_interleaved(struct emu_cpu *cpu, const struct a64_args_LD2_mult
 
 	for (unsigned e = 0; e < (a->Q ? 16u : 8u) >> a->size; e++) {
 		for (unsigned i = 0; i < n; i++, va += 1u << a->size)
-			set_element(&v[i], a->size, e, load_element(cpu, va, a->size));
+			simd_set(&v[i], a->size, e, load_element(cpu, va, a->size));
 	}
 	for (unsigned i = 0; i < n; i++)
 		cpu->v[(a->Rt + i) & 31] = v[i];
@@ -158,7 +140,7 @@ static void load_single(struct emu_cpu *cpu, unsigned rn, unsigned rt, unsigned 
 	for (unsigned i = 0; i < n; i++)
 		val[i] = load_element(cpu, va + (i << size), size);
 	for (unsigned i = 0; i < n; i++)
-		set_element(&cpu->v[(rt + i) & 31], size, index, val[i]);
+		simd_set(&cpu->v[(rt + i) & 31], size, index, val[i]);
 }
 
 static void store_single(struct emu_cpu *cpu, unsigned rn, unsigned rt, unsigned n, unsigned size, unsigned index)
