@@ -171,7 +171,12 @@ struct jit_jump {
 	uint32_t key, unused;
 	uint64_t unused2;
 };
-enum { JIT_JUMPS = 16384 };
+/* Where the jump cache has a PC: programs are laid out in pages, so what is above those bits counts too. */
+enum { JIT_JUMPS = 16384, JIT_JUMP_FOLD = 14 };
+static inline unsigned jit_jump_index(uint64_t pc)
+{
+	return ((uint32_t)pc ^ (uint32_t)pc >> JIT_JUMP_FOLD) >> 2 & (JIT_JUMPS - 1);
+}
 
 /* ---- All of it ---- */
 
@@ -313,6 +318,27 @@ void jit_exit_dispatch(struct jit *j);
 void jit_exit_dispatch_to(struct jit *j, uint64_t target);
 /* Leaves for `pc` if the vCPU is wanted. Clobbers the flags. */
 void jit_check_attention(struct jit *j, uint64_t pc);
+
+/* ---- emu/jit_block.c ---- */
+
+enum { JIT_MAX_BLOCKS = 1 << 18, JIT_MAX_FAULTS = 1 << 20 };
+bool jit_block_init(struct jit *j);
+void jit_block_fini(struct jit *j);
+struct jit_block *jit_block_find(struct jit *j, uint64_t pc, uint64_t pa, uint32_t flags);
+/* The block that has just been translated. */
+void jit_block_add(struct jit *j);
+/* Throws all code away: nothing of it is running. */
+void jit_block_forget_all(struct jit *j);
+
+/* ---- emu/jit_translate.c ---- */
+
+/* Makes the block at `pc`, physical address `pa`, of the page at `host`. Throws
+ * all code away before that if there is no room. */
+struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const uint32_t *host, uint32_t flags);
+/* For the block's flags, as far as they are set. */
+void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret);
+/* Whether the block's page has it. */
+bool jit_in_page(const struct jit *j, uint64_t pc);
 
 /* ---- emu/jit_vec.c, emu/jit_fp.c ---- */
 

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The JIT: what translated code calls, and where it goes from a block: calls of C
+ * code and of the interpreter's functions, exits, and jumps to other blocks.
+ * Thread: the vCPU's own.
+ */
+#include "emu/jit_priv.h"
+
+#include "emu/code_priv.h"
+
+/* ---- Pieces that translators use ---- */
+
+struct jit_slow *jit_slow_add(struct jit *j, void (*emit)(struct jit *j, const struct jit_slow *s))
+{
+	struct jit_slow *s = &j->slow[j->n_slow++];
+
+	*s = (struct jit_slow){ .emit = emit, .pc = j->pc, .index = j->i };
+	return s;
+}
+
+void jit_call(struct jit *j, const void *fn)
+{
+	x86_mov_imm(&j->buf, X86_RAX, (uint64_t)(uintptr_t)fn);
+	x86_call_to(&j->buf, j->thunk_call);
+}
+
+static void store_imm(struct jit *j, struct x86_rm mem, uint64_t val)
+{
+	if (val == (uint64_t)(int32_t)val) {
+		x86_op(&j->buf, 0xc7 | X86_W, 0, mem);
+		x86_u32(&j->buf, (uint32_t)val);
+	} else {
+		x86_mov_imm(&j->buf, X86_RAX, val);
+		x86_store(&j->buf, X86_W, mem, X86_RAX);
+	}
+}
+
+void jit_before_raise(struct jit *j, const struct jit_slow *s)
+{
+	unsigned index = s ? s->index : j->i;
+
+	store_imm(j, JIT_CPU(pc), s ? s->pc : j->pc);
+	x86_op(&j->buf, 0xc7, 0, JIT_CPU(jit_hot.partial));
+	x86_u32(&j->buf, index - j->n);
+}
+
+static void exit_pc_piece(struct jit *j, const struct jit_slow *s)
+{
+	x86_mov_imm(&j->buf, X86_RAX, s->arg);
+	x86_jmp_to(&j->buf, j->thunk_exit_pc);
+}
+
+void jit_check_attention(struct jit *j, uint64_t pc)
+{
+	x86_alu_imm(&j->buf, X86_CMP, 0, JIT_CPU(attention), 0);
+	struct jit_slow *s = jit_slow_add(j, exit_pc_piece);
+	s->branch[0] = x86_jcc(&j->buf, X86_NE);
+	s->arg = pc;
+}
+
+static void link_piece(struct jit *j, const struct jit_slow *s)
+{
+	x86_mov_imm(&j->buf, X86_RCX, s->branch[0]);
+	x86_mov_imm(&j->buf, X86_RAX, s->arg);
+	x86_jmp_to(&j->buf, j->thunk_exit_link);
+}
+
+static void exit_in_page(struct jit *j, uint64_t target)
+{
+	uint32_t flags = j->block_flags & ((1u << JIT_FLAG_BTYPE_POS) - 1);
+	const struct jit_block *block = jit_block_find(j, target, j->block_pa + (target - j->block_pc), flags);
+
+	if (target <= j->pc)
+		jit_check_attention(j, target);
+	if (block) {
+		x86_jmp_to(&j->buf, block->code);
+	} else if (target == j->block_pc && flags == j->block_flags) {
+		x86_jmp_to(&j->buf, j->block_code);
+	} else {
+		struct jit_slow *s = jit_slow_add(j, link_piece);
+		s->branch[0] = x86_jmp(&j->buf);
+		s->arg = target;
+	}
+}
+
+static void miss_piece(struct jit *j, const struct jit_slow *s)
+{
+	if (s->kind) {
+		x86_op(&j->buf, 0xc6, 0, JIT_CPU(pstate.btype));
+		x86_u8(&j->buf, s->kind);
+	}
+	x86_jmp_to(&j->buf, j->thunk_exit_pc);
+}
+
+void jit_exit_rax(struct jit *j, unsigned btype)
+{
+	struct x86_buf *b = &j->buf;
+
+	x86_mov_rr(b, 0, X86_RCX, X86_RAX);
+	x86_shift_imm(b, X86_SHR, 0, X86_RCX, JIT_JUMP_FOLD);
+	x86_alu(b, X86_XOR, 0, X86_RCX, x86_r(X86_RAX));
+	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RCX), (JIT_JUMPS - 1) << 2);
+	x86_lea(b, X86_W, X86_RDX, x86_rip(0));
+	x86_lea(b, X86_W, X86_RCX, x86_mx(X86_RDX, X86_RCX, 3, 0));
+	_Static_assert(sizeof(struct jit_jump) == 4 << 3, "four times a jump's index, times 8, is its offset");
+	x86_load(b, 0, X86_RDX, JIT_CPU(jit_hot.key));
+	if (btype)
+		x86_alu_imm(b, X86_OR, 0, x86_r(X86_RDX), (int32_t)btype);
+	x86_alu(b, X86_CMP, X86_W, X86_RAX, x86_m(X86_RCX, offsetof(struct jit_jump, pc)));
+	struct jit_slow *s = jit_slow_add(j, miss_piece);
+	s->kind = (uint8_t)btype;
+	s->branch[0] = x86_jcc(b, X86_NE);
+	x86_alu(b, X86_CMP, 0, X86_RDX, x86_m(X86_RCX, offsetof(struct jit_jump, key)));
+	s->branch[1] = x86_jcc(b, X86_NE);
+	x86_alu_imm(b, X86_CMP, 0, JIT_CPU(attention), 0);
+	struct jit_slow *s2 = jit_slow_add(j, miss_piece);
+	s2->kind = (uint8_t)btype;
+	s2->branch[0] = x86_jcc(b, X86_NE);
+	x86_jmp_rm(b, x86_m(X86_RCX, offsetof(struct jit_jump, code)));
+	j->ended = true;
+}
+
+static void exit_to_page(struct jit *j, uint64_t target)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t slot = (uint32_t)(jit_jump_index(target) * sizeof(struct jit_jump));
+
+	x86_mov_imm(b, X86_RAX, target);
+	x86_load(b, 0, X86_RCX, JIT_CPU(jit_hot.key));
+	x86_alu(b, X86_CMP, X86_W, X86_RAX, x86_rip(slot + offsetof(struct jit_jump, pc)));
+	struct jit_slow *s = jit_slow_add(j, miss_piece);
+	s->branch[0] = x86_jcc(b, X86_NE);
+	x86_alu(b, X86_CMP, 0, X86_RCX, x86_rip(slot + offsetof(struct jit_jump, key)));
+	s->branch[1] = x86_jcc(b, X86_NE);
+	x86_alu_imm(b, X86_CMP, 0, JIT_CPU(attention), 0);
+	struct jit_slow *s2 = jit_slow_add(j, miss_piece);
+	s2->branch[0] = x86_jcc(b, X86_NE);
+	x86_jmp_rm(b, x86_rip(slot + offsetof(struct jit_jump, code)));
+}
+
+void jit_exit_to(struct jit *j, uint64_t target)
+{
+	if (jit_in_page(j, target))
+		exit_in_page(j, target);
+	else
+		exit_to_page(j, target);
+	j->ended = true;
+}
+
+void jit_exit_dispatch(struct jit *j)
+{
+	x86_jmp_to(&j->buf, j->thunk_exit);
+	j->ended = true;
+}
+
+void jit_exit_dispatch_to(struct jit *j, uint64_t target)
+{
+	x86_mov_imm(&j->buf, X86_RAX, target);
+	x86_jmp_to(&j->buf, j->thunk_exit_pc);
+	j->ended = true;
+}
+
+/* ---- Calls of the interpreter ---- */
+
+static void call_exec(struct emu_cpu *cpu, const union a64_args *args, a64_exec_fn *fn)
+{
+	jit_sync_flags(cpu);
+	cpu->next_pc = cpu->pc + 4;
+	fn(cpu, args);
+	cpu->jit_hot.flags = jit_flags_of(cpu->nzcv);
+}
+
+/* Of an instruction after which execution goes on at cpu->pc. */
+static void call_exec_last(struct emu_cpu *cpu, const union a64_args *args, a64_exec_fn *fn)
+{
+	enum { BTYPE_NEW = 4 }; /* INTERP_BTYPE_NEW */
+
+	call_exec(cpu, args, fn);
+	cpu->pc = cpu->code->resync ? cpu->pc + 4 : cpu->next_pc;
+	cpu->code->resync = false;
+	cpu->pstate.btype = cpu->pstate.btype & BTYPE_NEW ? cpu->pstate.btype & 3 : 0;
+}
+
+static void exec_undefined(struct emu_cpu *cpu, const union a64_args *args)
+{
+	emu_raise_undefined(cpu);
+}
+
+static void args_piece(struct jit *j, const struct jit_slow *s)
+{
+	while (x86_here(&j->buf) % 8)
+		x86_u8(&j->buf, 0xcc);
+	x86_bind_here(&j->buf, (uint32_t)s->arg);
+	memcpy(j->buf.p, &j->insn[s->index].args, sizeof(union a64_args));
+	j->buf.p += sizeof(union a64_args);
+}
+
+void jit_fallback(struct jit *j)
+{
+	const struct jit_insn *insn = &j->insn[j->i];
+	struct x86_buf *b = &j->buf;
+	a64_exec_fn *fn = insn->op == A64_OP_COUNT ? exec_undefined : a64_exec[insn->op];
+	bool last = insn->props & JIT_ENDS;
+
+	jit_before_raise(j, NULL);
+	x86_lea(b, X86_W, X86_RCX, x86_rip(0));
+	jit_slow_add(j, args_piece)->arg = x86_here(b);
+	x86_mov_imm(b, X86_RDX, (uint64_t)(uintptr_t)fn);
+	if (last) {
+		/* BLRAA and its kin look at the page they come from. */
+		x86_mov_imm(b, X86_RAX, (uint64_t)(uintptr_t)&j->cpu->code->guarded);
+		x86_op(b, 0xc6, 0, x86_m(X86_RAX, 0));
+		x86_u8(b, j->block_flags & JIT_FLAG_GUARDED ? 1 : 0);
+		jit_call(j, (const void *)call_exec_last);
+		jit_exit_dispatch(j);
+		return;
+	}
+	jit_call(j, (const void *)call_exec);
+	/* Interrupts may be unmasked now, the views may be others, requests may have been served. */
+	if (insn->op == A64_MSR_reg || insn->op == A64_MSR_imm || insn->op == A64_DSB || insn->op == A64_SYS)
+		jit_check_attention(j, j->pc + 4);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the translators of loads and stores share; see emu/jit_ldst.c. Thread: the
+ * vCPU's own.
+ */
+#ifndef EMU_JIT_LDST_PRIV_H
+#define EMU_JIT_LDST_PRIV_H
+
+#include "emu/jit_priv.h"
+
+enum jit_access { JIT_PLAIN, JIT_ORDERED, JIT_UNPRIV };
+enum jit_extend { JIT_ZERO, JIT_SIGN_W, JIT_SIGN_X };
+enum { JIT_SSE_LOAD = 0x6f | X86_F3 | X86_0F, JIT_SSE_STORE = 0x7f | X86_F3 | X86_0F }; /* movdqu */
+
+/* Where an address is: a register that stays what it is, or this one. */
+enum { JIT_SCRATCH_VA = X86_RCX };
+
+/* ---- Addresses ---- */
+
+/* Xn + offset, with the check of SP. */
+unsigned jit_address(struct jit *j, unsigned n, int64_t offset);
+/* Xm extended by the option's upper and lower bit (UXTW, LSL, SXTW, SXTX) and scaled, added to the base. */
+unsigned jit_indexed(struct jit *j, const struct a64_args_LDR_x_reg *a, unsigned scale);
+/* PC + words * 4. */
+unsigned jit_literal(struct jit *j, int32_t words);
+void jit_write_back(struct jit *j, unsigned n, int32_t offset);
+
+/* ---- The look-up ---- */
+
+/* Emits the look-up for [va, va+size): RAX becomes the entry. Returns the slow
+ * path, whose members `back` and below are the caller's. Leaves RDX alone. */
+struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool write, enum jit_access access,
+			     void (*slow)(struct jit *j, const struct jit_slow *s));
+
+/* ---- Slow paths ---- */
+
+/* C functions, by access and log2 of the size: fn(cpu, va), fn(cpu, va, value). */
+extern const void *const jit_slow_loads[3][4], *const jit_slow_stores[3][4];
+/* Call s->fn: the result goes to s->reg2, extended by s->size (log2) and s->kind. */
+void jit_load_piece(struct jit *j, const struct jit_slow *s);
+/* Call s->fn for the value in s->reg2. */
+void jit_store_piece(struct jit *j, const struct jit_slow *s);
+/* The interpreter's whole instruction: like jit_fallback, out of line. */
+void jit_whole_piece(struct jit *j, const struct jit_slow *s);
+
+/* ---- Opcodes of accesses, by log2 of the size ---- */
+
+uint32_t jit_load_op(unsigned scale, enum jit_extend extend);
+uint32_t jit_store_op(unsigned scale);
+
+#endif

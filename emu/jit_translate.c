@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The JIT: from guest instructions to a block: decoding, where NZCV is needed, and
+ * the translators' calls one after the other. Thread: the vCPU's own.
+ */
+#include "emu/jit_priv.h"
+
+#include "emu/access_priv.h"
+#include "emu/code_priv.h"
+#include "emu/sys_priv.h"
+
+enum { BLOCK_ROOM = 64 << 10 }; /* more than a block ever needs */
+
+/* ---- Decoding ---- */
+
+/* Instructions that are calls of the interpreter, and after which the block
+ * cannot go on: they change the PC, or what the next instruction means. */
+static bool fallback_ends(unsigned op, const union a64_args *args)
+{
+	const struct a64_args_SYS *sys = (const void *)args;
+	const struct a64_args_MSR_reg *msr = (const void *)args;
+	const struct a64_args_HINT *hint = (const void *)args;
+	const struct a64_args_MSR_imm *imm = (const void *)args;
+
+	switch (op) {
+	case A64_SVC:
+	case A64_HVC:
+	case A64_SMC:
+	case A64_BRK:
+	case A64_HLT:
+	case A64_WFET:
+	case A64_WFIT:
+	case A64_ISB:
+	case A64_ERET:
+	case A64_ERETA:
+	case A64_BRAZ:
+	case A64_BRA:
+	case A64_BLRAZ:
+	case A64_BLRA:
+	case A64_RETA:
+		return true;
+	case A64_HINT: /* YIELD, WFE, WFI, SEV, SEVL; not pointer authentication */
+		return hint->CRm == 0 && hint->op2 <= 5;
+	case A64_SYS: /* TLBI; IC */
+		return sys->CRn == 8 || (sys->CRn == 7 && (sys->CRm == 1 || sys->CRm == 5));
+	case A64_MSR_reg: /* debug; control; translation; memory attributes; FPCR */
+		return !msr->o0 || msr->CRn == 1 || msr->CRn == 2 || msr->CRn == 10 || (msr->CRn == 4 && msr->CRm == 4);
+	case A64_MSR_imm: /* SPSel */
+		return imm->op1 == 0 && imm->op2 == 5;
+	default:
+		return false;
+	}
+}
+
+static bool has_features(const struct emu_cpu *cpu, unsigned op)
+{
+	const struct a64_encoding *enc = &a64_encodings[op];
+
+	for (unsigned i = 0; i < sizeof(enc->features) / sizeof(enc->features[0]); i++)
+		if (enc->features[i] >= 0 && !emu_has(cpu, (enum emu_feature)enc->features[i]))
+			return false;
+	return true;
+}
+
+/* Whether the current translation may use the instruction's translator. */
+static bool is_native(const struct jit *j, unsigned op, const union a64_args *args, uint32_t word)
+{
+	if (op == A64_OP_COUNT || !jit_ops[op].translate)
+		return false;
+	if (op == A64_HINT)
+		return jit_hint_is_native(j, (const void *)args);
+	if (op == A64_MRS)
+		return jit_mrs_is_native(j, (const void *)args);
+	if (op == A64_MSR_reg)
+		return jit_msr_is_native(j, (const void *)args);
+	if (op == A64_AND_imm || op == A64_ORR_imm || op == A64_EOR_imm || op == A64_ANDS_imm)
+		return jit_logical_imm_is_valid((const void *)args);
+	if (jit_ops[op].props & JIT_VEC && !jit_vec_is_native(j, jit_ops[op].props, word))
+		return false;
+	return !(a64_encodings[op].fp && (j->block_flags & JIT_FLAG_FP_TRAP));
+}
+
+void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret)
+{
+	enum a64_op op;
+
+	ret->word = word;
+	ret->op = a64_decode(word, &op, &ret->args) && has_features(j->cpu, op) ? (uint16_t)op : A64_OP_COUNT;
+	if (is_native(j, ret->op, &ret->args, word))
+		ret->props = (uint8_t)(jit_ops[op].props & JIT_BLOCK_MASK);
+	else
+		ret->props = JIT_RAISES | (ret->op == A64_OP_COUNT || fallback_ends(op, &ret->args) ? JIT_ENDS : 0);
+}
+
+static uint32_t word_at(const struct jit *j, uint64_t pc)
+{
+	return __atomic_load_n(&j->host[pc / 4 % CODE_PAGE_INSNS], __ATOMIC_RELAXED);
+}
+
+bool jit_in_page(const struct jit *j, uint64_t pc)
+{
+	return (pc ^ j->block_pc) >> EMU_PAGE_BITS == 0;
+}
+
+/* Whether NZCV is set again from `pc` on before anybody can see it. */
+static bool flags_dead_at(struct jit *j, uint64_t pc)
+{
+	enum { LOOK = 6 };
+	struct jit_insn insn;
+
+	for (unsigned i = 0; i < LOOK && jit_in_page(j, pc); i++, pc += 4) {
+		jit_decode(j, word_at(j, pc), &insn);
+		if (insn.props & (JIT_USES | JIT_RAISES | JIT_ENDS))
+			return false;
+		if (insn.props & JIT_SETS)
+			return true;
+	}
+	return false;
+}
+
+/* Where the block's last instruction can lead, as far as it is known: whether NZCV is dead there. */
+static bool flags_dead_at_end(struct jit *j)
+{
+	const struct jit_insn *last = &j->insn[j->n - 1];
+	uint64_t pc = j->block_pc + 4 * (j->n - 1);
+
+	switch (last->op) {
+	case A64_B:
+	case A64_BL:
+		return flags_dead_at(j, pc + (uint64_t)((const struct a64_args_B *)(const void *)&last->args)->imm26 * 4);
+	case A64_B_cond:
+	case A64_CBZ_w:
+	case A64_CBZ_x:
+	case A64_CBNZ_w:
+	case A64_CBNZ_x:
+		/* these share the field's name and type */
+		return flags_dead_at(j, pc + 4) &&
+		       flags_dead_at(j, pc + (uint64_t)(last->op == A64_B_cond
+			       ? ((const struct a64_args_B_cond *)(const void *)&last->args)->imm19
+			       : ((const struct a64_args_CBZ_w *)(const void *)&last->args)->imm19) * 4);
+	default:
+		return false;
+	}
+}
+
+/* Which of the instructions that set NZCV have to put it in memory. */
+static void find_flag_uses(struct jit *j)
+{
+	bool end_dead = flags_dead_at_end(j);
+
+	for (unsigned i = 0; i < j->n; i++) {
+		bool to_mem = !end_dead;
+		unsigned k = i + 1;
+		if (!(j->insn[i].props & JIT_SETS))
+			continue;
+		/* Users right behind it find NZCV in the host's flags. */
+		bool clobbered = false;
+		for (; k < j->n && (j->insn[k].props & JIT_USES) && !clobbered; k++) {
+			if (j->insn[k].props & JIT_SETS) {
+				to_mem = false;
+				goto done;
+			}
+			clobbered = j->insn[k].props & JIT_CLOBBERS;
+		}
+		for (; k < j->n; k++) {
+			if (j->insn[k].props & (JIT_USES | JIT_RAISES)) {
+				to_mem = true;
+				break;
+			}
+			if (j->insn[k].props & JIT_SETS) {
+				to_mem = false;
+				break;
+			}
+		}
+done:
+		j->insn[i].flags_to_mem = to_mem;
+	}
+}
+
+static void decode_block(struct jit *j)
+{
+	for (j->n = 0; j->n < JIT_MAX_INSNS; j->n++) {
+		uint64_t pc = j->block_pc + 4 * j->n;
+		if (!jit_in_page(j, pc))
+			break;
+		jit_decode(j, word_at(j, pc), &j->insn[j->n]);
+		if (j->insn[j->n].props & JIT_ENDS) {
+			j->n++;
+			break;
+		}
+	}
+	find_flag_uses(j);
+}
+
+/* ---- Translation ---- */
+
+static void translate_insn(struct jit *j)
+{
+	struct jit_insn *insn = &j->insn[j->i];
+	bool shows_btype = j->i == 0 && j->block_flags >> JIT_FLAG_BTYPE_POS;
+
+	if (!(insn->props & JIT_USES))
+		j->eflags = JIT_EFLAGS_NONE;
+	if (shows_btype) {
+		x86_op(&j->buf, 0xc6, 0, JIT_CPU(pstate.btype));
+		x86_u8(&j->buf, j->block_flags >> JIT_FLAG_BTYPE_POS);
+	}
+	if (is_native(j, insn->op, &insn->args, insn->word))
+		jit_ops[insn->op].translate(j, &insn->args);
+	else
+		jit_fallback(j);
+	if (insn->props & JIT_CLOBBERS)
+		j->eflags = JIT_EFLAGS_NONE;
+	if (shows_btype && !j->ended) {
+		x86_op(&j->buf, 0xc6, 0, JIT_CPU(pstate.btype));
+		x86_u8(&j->buf, 0);
+	}
+}
+
+static void emit_slow(struct jit *j)
+{
+	/* Slow paths may add more. */
+	for (unsigned i = 0; i < j->n_slow; i++) {
+		const struct jit_slow s = j->slow[i];
+		for (unsigned k = 0; k < 2; k++)
+			if (s.branch[k])
+				x86_bind_here(&j->buf, s.branch[k]);
+		if (s.fault)
+			j->faults[j->n_faults++] = (struct jit_fault){ s.fault - 1, x86_here(&j->buf) };
+		s.emit(j, &s);
+	}
+}
+
+struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const uint32_t *host, uint32_t flags)
+{
+	if (j->buf.end - j->buf.p < BLOCK_ROOM || j->n_blocks == JIT_MAX_BLOCKS ||
+	    j->n_faults > JIT_MAX_FAULTS - 4 * JIT_MAX_INSNS)
+		jit_block_forget_all(j);
+	j->block_pc = pc;
+	j->block_pa = pa;
+	j->block_flags = flags;
+	j->host = host;
+	j->n_slow = 0;
+	j->ended = j->sp_checked = false;
+	j->eflags = JIT_EFLAGS_NONE;
+	decode_block(j);
+
+	while (x86_here(&j->buf) % 16)
+		x86_u8(&j->buf, 0xcc);
+	j->block_code = x86_here(&j->buf);
+	x86_alu_imm(&j->buf, X86_ADD, X86_W, JIT_CPU(retired), (int32_t)j->n);
+	for (j->i = 0; j->i < j->n; j->i++) {
+		j->pc = pc + 4 * j->i;
+		translate_insn(j);
+	}
+	if (!j->ended)
+		jit_exit_to(j, pc + 4 * j->n);
+	emit_slow(j);
+	jit_block_add(j);
+	j->n_translated += j->n;
+	return &j->blocks[j->n_blocks - 1];
+}
