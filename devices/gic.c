@@ -500,3 +500,21 @@ void gic_reset(struct gic *gic)
 		gic_mark_cpu(gic, cpu);
 	}
 }
+
+/* ---- The device tree ---- */
+
+struct devices_node gic_node_open(const struct devices_device *dev, void *fdt, const struct devices_fdt *ctx,
+				  const char *compatible, const uint64_t reg[2][2])
+{
+	struct devices_node node = devices_node_open(fdt, "intc", dev->wiring.base);
+
+	devices_node_strings(&node, "compatible", compatible);
+	devices_node_u32(&node, "#interrupt-cells", 3);
+	devices_node_empty(&node, "interrupt-controller");
+	devices_node_u32(&node, "#address-cells", 2);
+	devices_node_u32(&node, "#size-cells", 2);
+	devices_node_empty(&node, "ranges");
+	devices_node_reg(&node, reg, 2);
+	devices_node_u32(&node, "phandle", ctx->gic_phandle);
+	return node;
+}

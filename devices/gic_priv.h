@@ -11,6 +11,7 @@
 #ifndef DEVICES_GIC_PRIV_H
 #define DEVICES_GIC_PRIV_H
 
+#include "devices/fdt.h"
 #include "devices/gic.h"
 
 #define GIC_MAX_BANKS 32
@@ -163,6 +164,20 @@ void gic_write_cfg(struct gic *gic, struct gic_cpu *cpu, unsigned i, uint32_t va
 	{ prefix "ISACTIVER", 0x300, (n), gic_read_active, gic_write_isactive },        \
 	{ prefix "ICACTIVER", 0x380, (n), gic_read_active, gic_write_icactive },        \
 	{ prefix "IPRIORITYR", 0x400, (n) * 8, gic_read_prio, gic_write_prio }
+
+/* ---- Properties and node, common to all versions ---- */
+
+#define GIC_COMMON_PROPS(max_cpus) \
+	{ .name = "num-cpu", .type = DEVICES_PROP_UINT, .offset = offsetof(struct gic, num_cpu), .def = "1", \
+	  .min = 1, .max = (max_cpus), .help = "how many CPUs it serves" }, \
+	{ .name = "num-irq", .type = DEVICES_PROP_UINT, .offset = offsetof(struct gic, num_irq), .def = "288", \
+	  .min = 64, .max = 1020, .help = "how many INTIDs it has: a multiple of 32, or 1020" }
+
+/* Begins the interrupt controller's node, with all that the versions have in
+ * common; `compatible` is a list of strings, `reg` its two frames. The caller
+ * adds the rest, and closes it. */
+struct devices_node gic_node_open(const struct devices_device *dev, void *fdt, const struct devices_fdt *ctx,
+				  const char *compatible, const uint64_t reg[2][2]);
 
 /* ---- GICv3 only ---- */
 

@@ -9,7 +9,6 @@
  *
  * Thread: any; see gic_priv.h for the lock.
  */
-#include "devices/fdt.h"
 #include "devices/gic_priv.h"
 
 #include <string.h>
@@ -440,23 +439,12 @@ static bool add_node(struct devices_device *dev, void *fdt, const struct devices
 {
 	const struct gic *gic = (struct gic *)dev;
 	const uint64_t reg[][2] = { { dev->wiring.base, DIST_SIZE }, { gic->second_base, CPU_SIZE } };
-	struct devices_node node = devices_node_open(fdt, "intc", dev->wiring.base);
-	devices_node_strings(&node, "compatible", "arm,cortex-a15-gic\0");
-	devices_node_u32(&node, "#interrupt-cells", 3);
-	devices_node_empty(&node, "interrupt-controller");
-	devices_node_u32(&node, "#address-cells", 2);
-	devices_node_u32(&node, "#size-cells", 2);
-	devices_node_empty(&node, "ranges");
-	devices_node_reg(&node, reg, 2);
-	devices_node_u32(&node, "phandle", ctx->gic_phandle);
+	struct devices_node node = gic_node_open(dev, fdt, ctx, "arm,cortex-a15-gic\0", reg);
 	return devices_node_close(&node, err);
 }
 
 static const struct devices_prop props[] = {
-	{ .name = "num-cpu", .type = DEVICES_PROP_UINT, .offset = offsetof(struct gic, num_cpu), .def = "1",
-	  .min = 1, .max = MAX_CPUS, .help = "how many CPUs it serves" },
-	{ .name = "num-irq", .type = DEVICES_PROP_UINT, .offset = offsetof(struct gic, num_irq), .def = "288",
-	  .min = 64, .max = 1020, .help = "how many INTIDs it has: a multiple of 32, or 1020" },
+	GIC_COMMON_PROPS(MAX_CPUS),
 	{ .name = NULL },
 };
 

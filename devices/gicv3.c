@@ -12,7 +12,6 @@
  *
  * Thread: any; see gic_priv.h for the lock.
  */
-#include "devices/fdt.h"
 #include "devices/gic_priv.h"
 
 #include <string.h>
@@ -300,16 +299,8 @@ static bool add_node(struct devices_device *dev, void *fdt, const struct devices
 		{ dev->wiring.base, DIST_SIZE },
 		{ gic->second_base, gic->num_cpu * REDIST_STRIDE },
 	};
-	struct devices_node node = devices_node_open(fdt, "intc", dev->wiring.base);
-	devices_node_strings(&node, "compatible", "arm,gic-v3\0");
-	devices_node_u32(&node, "#interrupt-cells", 3);
-	devices_node_empty(&node, "interrupt-controller");
-	devices_node_u32(&node, "#address-cells", 2);
-	devices_node_u32(&node, "#size-cells", 2);
-	devices_node_empty(&node, "ranges");
-	devices_node_reg(&node, reg, 2);
+	struct devices_node node = gic_node_open(dev, fdt, ctx, "arm,gic-v3\0", reg);
 	devices_node_u32(&node, "#redistributor-regions", 1);
-	devices_node_u32(&node, "phandle", ctx->gic_phandle);
 	return devices_node_close(&node, err);
 }
 
@@ -319,10 +310,7 @@ struct emu_gic_cpuif devices_gicv3_cpuif(struct devices_device *dev)
 }
 
 static const struct devices_prop props[] = {
-	{ .name = "num-cpu", .type = DEVICES_PROP_UINT, .offset = offsetof(struct gic, num_cpu), .def = "1",
-	  .min = 1, .max = EMU_MAX_CPUS, .help = "how many CPUs it serves" },
-	{ .name = "num-irq", .type = DEVICES_PROP_UINT, .offset = offsetof(struct gic, num_irq), .def = "288",
-	  .min = 64, .max = 1020, .help = "how many INTIDs it has: a multiple of 32, or 1020" },
+	GIC_COMMON_PROPS(EMU_MAX_CPUS),
 	{ .name = NULL },
 };
 

@@ -13,6 +13,7 @@ vmd_machine_sources = \
 	vmd/board.c vmd/board.h vmd/board_priv.h vmd/board_boot.c vmd/board_fdt.c \
 	vmd/machine_hmp.c \
 	vmd/machine_launch.c \
+	vmd/machine_chardev.c \
 	vmd/machine_life.c \
 	vmd/machine_main.c \
 	vmd/machine_monitor.c \

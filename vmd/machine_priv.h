@@ -102,10 +102,12 @@ void machine_powerdown(struct machine *m);
 void machine_end(struct machine *m, enum proto_end_reason reason, enum proto_shutdown_cause cause, int status,
 		 const char *message);
 
+struct machine_chardev *machine_find_chardev(struct machine *m, const char *id);
+
+/* ---- machine_chardev.c ---- */
+
 /* A chardev's definition as the backends take it, checked. */
 struct backends_chardev_config *machine_chardev_config(const struct proto_chardev_definition *def, struct vmd_error *err);
-
-struct machine_chardev *machine_find_chardev(struct machine *m, const char *id);
 
 /* ---- machine_monitor.c: QMP ---- */
 
