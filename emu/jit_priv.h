@@ -376,7 +376,7 @@ bool jit_hint_is_native(const struct jit *j, const struct a64_args_HINT *a);
 /* Whether the register is plain storage, for this block. */
 bool jit_mrs_is_native(const struct jit *j, const struct a64_args_MRS *a);
 bool jit_msr_is_native(const struct jit *j, const struct a64_args_MSR_reg *a);
-/* Whether the immediate is not reserved (emu/jit_int.c). */
+/* Whether the immediate is not reserved (emu/jit_dpimm.c). */
 bool jit_logical_imm_is_valid(const struct a64_args_AND_imm *a);
 
 /* ---- Translators: emu/jit_ops.def has them all ---- */
