@@ -368,17 +368,25 @@ const struct vmctl_command vmctl_cmd_set = {
 
 static int run_delete(struct vmctl *ctx)
 {
-	struct vmd_error err = { 0 };
-	json_t *result;
+	int status = VMCTL_OK;
 	for (unsigned i = 0; i < ctx->n_args; i++) {
+		struct vmd_error err = { 0 };
+		json_t *result;
 		json_t *params = json_pack("{s:s, s:b}", "name", ctx->args[i], "force", vmctl_flag(ctx, "force"));
-		if (!vmctl_call(ctx, "machine.delete", params, VMCTL_SOON, &result, &err))
-			return vmctl_fail(ctx, &err);
-		json_decref(result);
-		if (!ctx->json)
-			printf("%s: deleted\n", ctx->args[i]);
+		if (vmctl_call(ctx, "machine.delete", params, VMCTL_SOON, &result, &err)) {
+			json_decref(result);
+			if (!ctx->json)
+				printf("%s: deleted\n", ctx->args[i]);
+			continue;
+		}
+		/* One that cannot be deleted does not keep the others. */
+		int failed = vmctl_fail(ctx, &err);
+		if (status == VMCTL_OK)
+			status = failed;
+		if (err.code == VMD_ERR_UNREACHABLE)
+			break;
 	}
-	return VMCTL_OK;
+	return status;
 }
 
 static const struct vmctl_option delete_options[] = {

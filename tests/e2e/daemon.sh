@@ -138,6 +138,8 @@ gone "$one" && fail "machine 'one' has gone with the daemon"
 check one running
 $vmctl kill one >/dev/null || fail kill
 check one stopped
-$vmctl delete one two >/dev/null || fail delete
+$vmctl delete one absent two >/dev/null 2>"$dir/out" && fail "delete of what is not there"
+grep -q absent "$dir/out" || fail "delete: $(cat "$dir/out")"
+[ -z "$($vmctl list --names)" ] || fail "delete stops at what is not there"
 [ -z "$(ls "$dir/run/machines" "$dir/state/machines" | grep -v :)" ] || fail "left behind"
 echo "all steps passed"
