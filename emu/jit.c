@@ -207,7 +207,7 @@ static bool host_can(void)
 	return lahf && lzcnt && __builtin_cpu_supports("sse4.2");
 }
 
-bool emu_jit_init(struct emu_cpu *cpu, unsigned n_cpus, struct vmd_error *err)
+bool emu_jit_init(struct emu_cpu *cpu, struct vmd_error *err)
 {
 	if (!host_can()) {
 		vmd_error_set(err, VMD_ERR_GENERIC, 0, "This host's processor lacks SSE4.2 or LZCNT, which the JIT needs");
@@ -223,7 +223,7 @@ bool emu_jit_init(struct emu_cpu *cpu, unsigned n_cpus, struct vmd_error *err)
 		vmd_error_hint(err, "Where executable memory is forbidden, run the machine with accel=interp.");
 		return false;
 	}
-	if (!jit_fault_init(err) || !jit_mem_init(j, n_cpus, err))
+	if (!jit_fault_init(err) || !jit_mem_init(j, err))
 		return false;
 	j->jumps = (struct jit_jump *)(void *)j->buf.start;
 	j->buf.end = j->buf.start + BUF_SIZE;

@@ -9,8 +9,16 @@
 
 #include "emu/cpu_priv.h"
 
-/* `n_cpus` vCPUs share the host's address space. */
-bool emu_jit_init(struct emu_cpu *cpu, unsigned n_cpus, struct vmd_error *err);
+/* The address space for the page arrays of all of a machine's vCPUs (emu/jit_mem.c). */
+struct emu_jit_arrays {
+	uint8_t *base;        /* NULL: the tagged tables take over */
+	unsigned n_cpus, n_el0_views;
+};
+/* Reserves it where the host allows; before the vCPUs are made. */
+void emu_jit_arrays_init(struct emu_jit_arrays *arrays, unsigned n_cpus);
+void emu_jit_arrays_fini(struct emu_jit_arrays *arrays);
+
+bool emu_jit_init(struct emu_cpu *cpu, struct vmd_error *err);
 void emu_jit_fini(struct emu_cpu *cpu);
 
 /* The contract of emu_interp_run. */

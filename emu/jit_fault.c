@@ -84,5 +84,6 @@ void jit_fault_enter(struct jit *j)
 
 void jit_fault_note(struct jit *j, struct jit_slow *s)
 {
-	s->fault = x86_here(&j->buf) + 1;
+	if (!j->tables)
+		s->fault = x86_here(&j->buf) + 1;
 }

@@ -15,6 +15,18 @@
  *     jz   slow
  *     mov  result, [rax + va]
  *
+ * Where there are tagged tables and no arrays, R13 is free for the page's tag,
+ * and what is between the test of the alignment and the access is this:
+ *
+ *     mov  r13, va
+ *     or   r13, 4095
+ *     shr  eax, 7              12 bits of the page, 5 of an entry's size
+ *     and  eax, (2048 - 1) * 32
+ *     add  rax, r12
+ *     cmp  r13, [rax]          or the tag for writes
+ *     jne  slow
+ *     mov  rax, [rax + 16]
+ *
  * The slow path is behind the block, and calls the interpreter's access. The
  * address is in a pinned register or in RCX, what is stored is in a pinned
  * register or in RDX. Writeback happens after the access.
@@ -90,6 +102,45 @@ static void crossing_piece(struct jit *j, const struct jit_slow *s)
 	/* falls into the slow path, which is emitted next */
 }
 
+/* RAX is the address, and becomes the entry. */
+static void look_up_array(struct jit *j, struct jit_slow *s, bool write, enum jit_access access)
+{
+	struct x86_buf *b = &j->buf;
+
+	x86_shift_imm(b, X86_SHL, X86_W, X86_RAX, 15);
+	x86_shift_imm(b, X86_SHR, X86_W, X86_RAX, 27);
+	if (access == JIT_UNPRIV) {
+		/* RDX may hold what is stored: use the array's address as an index */
+		x86_shift_imm(b, X86_SHL, X86_W, X86_RAX, 3);
+		x86_alu(b, X86_ADD, X86_W, X86_RAX, write ? JIT_CPU(jit_hot.unpriv_write) : JIT_CPU(jit_hot.unpriv_read));
+		x86_load(b, X86_W, X86_RAX, x86_m(X86_RAX, 0));
+	} else {
+		x86_load(b, X86_W, X86_RAX, x86_mx(write ? X86_R13 : X86_R12, X86_RAX, 3, 0));
+	}
+	x86_test_rr(b, X86_W, X86_RAX, X86_RAX);
+	s->branch[0] = x86_jcc(b, X86_E);
+}
+
+/* RAX is the address, and becomes the entry's addend. */
+static void look_up_tagged(struct jit *j, struct jit_slow *s, unsigned va, bool write, enum jit_access access)
+{
+	struct x86_buf *b = &j->buf;
+	size_t tag = write ? offsetof(struct jit_tagged, tag_write) : offsetof(struct jit_tagged, tag_read);
+
+	_Static_assert(sizeof(struct jit_tagged) == 1 << 5, "the shift makes an entry's offset of an address");
+	x86_mov_rr(b, X86_W, X86_R13, va);
+	x86_alu_imm(b, X86_OR, X86_W, x86_r(X86_R13), (int32_t)EMU_PAGE_MASK);
+	x86_shift_imm(b, X86_SHR, 0, X86_RAX, EMU_PAGE_BITS - 5);
+	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RAX), (JIT_TABLE_SIZE - 1) << 5);
+	if (access == JIT_UNPRIV)
+		x86_alu(b, X86_ADD, X86_W, X86_RAX, JIT_CPU(jit_hot.unpriv_read));
+	else
+		x86_alu(b, X86_ADD, X86_W, X86_RAX, x86_r(X86_R12));
+	x86_alu(b, X86_CMP, X86_W, X86_R13, x86_m(X86_RAX, (int32_t)tag));
+	s->branch[0] = x86_jcc(b, X86_NE);
+	x86_load(b, X86_W, X86_RAX, x86_m(X86_RAX, offsetof(struct jit_tagged, addend)));
+}
+
 /* Emits the look-up for [va, va+size): RAX becomes the entry. Returns the slow
  * path, whose members `back` and below are the caller's. */
 struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool write, enum jit_access access,
@@ -117,18 +168,10 @@ struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool wri
 			s->branch[1] = branch;
 		}
 	}
-	x86_shift_imm(b, X86_SHL, X86_W, X86_RAX, 15);
-	x86_shift_imm(b, X86_SHR, X86_W, X86_RAX, 27);
-	if (access == JIT_UNPRIV) {
-		/* RDX may hold what is stored: use the array's address as an index */
-		x86_shift_imm(b, X86_SHL, X86_W, X86_RAX, 3);
-		x86_alu(b, X86_ADD, X86_W, X86_RAX, write ? JIT_CPU(jit_hot.unpriv_write) : JIT_CPU(jit_hot.unpriv_read));
-		x86_load(b, X86_W, X86_RAX, x86_m(X86_RAX, 0));
-	} else {
-		x86_load(b, X86_W, X86_RAX, x86_mx(write ? X86_R13 : X86_R12, X86_RAX, 3, 0));
-	}
-	x86_test_rr(b, X86_W, X86_RAX, X86_RAX);
-	s->branch[0] = x86_jcc(b, X86_E);
+	if (j->tables)
+		look_up_tagged(j, s, va, write, access);
+	else
+		look_up_array(j, s, write, access);
 	return s;
 }
 

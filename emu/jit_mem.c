@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The page arrays: flat tables by virtual page through which translated code
- * reaches guest memory, and the contexts in which translated code is found.
+ * reaches guest memory, what stands in for them, and the contexts in which
+ * translated code is found.
  *
  * An array has an 8-byte entry for each page of the two 48-bit halves of the
  * address space, told apart by bit 48 as well as by bit 55, in a
@@ -17,12 +18,18 @@
  * bits are not copies of bit 48 finds the entry of another page, and adding that
  * to it gives a host address that is not canonical either: the access traps, and
  * emu/jit_fault.c sends it down the slow path.
+ *
+ * The arrays of a machine are one reservation, of 2 TiB for each view. Where the
+ * host refuses it (strict overcommit, a limit on address space, a sanitizer's
+ * shadow, many vCPUs), all views of all vCPUs are tagged tables instead: a few
+ * thousand entries chosen by the lowest bits of the page's number, whose tags
+ * are whole addresses, so that nothing traps. Everything else is the same.
  */
 #include "emu/jit_priv.h"
 
 #include "emu/access_priv.h"
 #include "emu/fp_priv.h"
-#include "emu/tlb_priv.h"
+#include "emu/vcpu_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,6 +39,7 @@
 #define ARRAY_BYTES (UINT64_C(8) << INDEX_BITS)
 #define VIEW_BYTES (2 * ARRAY_BYTES)
 #define BUDGET (UINT64_C(100) << 40) /* of the host's 128 TiB, for all vCPUs */
+#define TABLE_BYTES (JIT_TABLE_SIZE * sizeof(struct jit_tagged))
 #define LOG_SIZE 16384u
 #define HUGE_SHIFT 21
 
@@ -45,58 +53,112 @@ static bool is_canonical(uint64_t va)
 	return (uint64_t)((int64_t)(va << 15) >> 15) == va;
 }
 
-bool jit_mem_init(struct jit *j, unsigned n_cpus, struct vmd_error *err)
+/* Beyond so many, clearing one by one is no gain. */
+static unsigned log_size(const struct jit_view *view)
 {
-	uint64_t n = BUDGET / n_cpus / VIEW_BYTES;
+	return view->table ? JIT_TABLE_SIZE : LOG_SIZE;
+}
 
-	j->n_el0_views = n >= JIT_VIEWS ? EMU_JIT_LOW_SETS : n >= 3 ? (unsigned)n - 2 : 1;
+static struct jit_tagged *tagged_slot(const struct jit_view *view, uint64_t va)
+{
+	return &view->table[va >> EMU_PAGE_BITS & (JIT_TABLE_SIZE - 1)];
+}
+
+/* ---- Life ---- */
+
+static unsigned n_views(const struct emu_jit_arrays *arrays)
+{
+	return arrays->n_el0_views + JIT_VIEWS - EMU_JIT_LOW_SETS;
+}
+
+void emu_jit_arrays_init(struct emu_jit_arrays *arrays, unsigned n_cpus)
+{
+	for (unsigned n = EMU_JIT_LOW_SETS; n > 0; n /= 2) {
+		struct emu_jit_arrays a = { .n_cpus = n_cpus, .n_el0_views = n };
+		uint64_t bytes = n_cpus * n_views(&a) * VIEW_BYTES;
+		if (bytes > BUDGET)
+			continue;
+		void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (p == MAP_FAILED)
+			continue;
+		madvise(p, bytes, MADV_NOHUGEPAGE);
+		madvise(p, bytes, MADV_DONTDUMP);
+		a.base = p;
+		*arrays = a;
+		return;
+	}
+}
+
+void emu_jit_arrays_fini(struct emu_jit_arrays *arrays)
+{
+	if (arrays->base)
+		munmap(arrays->base, arrays->n_cpus * n_views(arrays) * VIEW_BYTES);
+	*arrays = (struct emu_jit_arrays){ 0 };
+}
+
+bool jit_mem_init(struct jit *j, struct vmd_error *err)
+{
+	const struct emu_jit_arrays *arrays = &j->cpu->system->jit_arrays;
+	uint8_t *base = arrays->base + j->cpu->index * n_views(arrays) * VIEW_BYTES;
+
+	j->n_el0_views = arrays->base ? arrays->n_el0_views : EMU_JIT_LOW_SETS;
+	if (!arrays->base) {
+		void *p = mmap(NULL, JIT_VIEWS * TABLE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (p == MAP_FAILED)
+			goto no_memory;
+		j->tables = p;
+	}
 	for (unsigned v = 0; v < JIT_VIEWS; v++) {
 		struct jit_view *view = &j->view[v];
 		if (v < EMU_JIT_LOW_SETS && v >= j->n_el0_views)
 			continue;
-		void *p = mmap(NULL, VIEW_BYTES, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (p == MAP_FAILED) {
-			vmd_error_set(err, VMD_ERR_NO_MEMORY, errno, "Cannot reserve the page arrays of vCPU %u",
-				j->cpu->index);
-			vmd_error_hint(err, "The JIT needs address space (no limit on it, vm.overcommit_memory 0 or 1, "
-				"at most 16 vCPUs); else run the machine with accel=interp.");
-			return false;
+		if (arrays->base) {
+			view->read = (uint64_t *)(void *)base;
+			view->write = view->read + ARRAY_BYTES / 8;
+			base += VIEW_BYTES;
+		} else {
+			view->table = j->tables + v * JIT_TABLE_SIZE;
 		}
-		madvise(p, VIEW_BYTES, MADV_NOHUGEPAGE);
-		madvise(p, VIEW_BYTES, MADV_DONTDUMP);
-		view->read = p;
-		view->write = view->read + ARRAY_BYTES / 8;
-		view->half[0].log = malloc(LOG_SIZE * sizeof(uint64_t));
-		view->half[1].log = malloc(LOG_SIZE * sizeof(uint64_t));
+		view->half[0].log = malloc(log_size(view) * sizeof(uint64_t));
+		view->half[1].log = malloc(log_size(view) * sizeof(uint64_t));
 		if (!view->half[0].log || !view->half[1].log)
-			return vmd_error_set(err, VMD_ERR_NO_MEMORY, ENOMEM, "Cannot make the page arrays of vCPU %u",
-				j->cpu->index);
+			goto no_memory;
 	}
 	return true;
+no_memory:
+	return vmd_error_set(err, VMD_ERR_NO_MEMORY, ENOMEM, "Cannot make the views of memory of vCPU %u", j->cpu->index);
 }
 
 void jit_mem_fini(struct jit *j)
 {
 	for (unsigned v = 0; v < JIT_VIEWS; v++) {
-		struct jit_view *view = &j->view[v];
-		free(view->half[0].log);
-		free(view->half[1].log);
-		if (view->read)
-			munmap(view->read, VIEW_BYTES);
+		free(j->view[v].half[0].log);
+		free(j->view[v].half[1].log);
 	}
+	if (j->tables)
+		munmap(j->tables, JIT_VIEWS * TABLE_BYTES);
 }
 
 /* ---- Emptying ---- */
+
+/* What a log has of a page. */
+static void clear_logged(struct jit_view *view, uint64_t index)
+{
+	if (view->table)
+		view->table[index].tag_read = view->table[index].tag_write = 0;
+	else
+		view->read[index] = view->write[index] = 0;
+}
 
 static void clear_half(struct jit_view *view, unsigned h)
 {
 	struct jit_half *half = &view->half[h];
 
-	if (half->n <= LOG_SIZE) {
-		for (unsigned i = 0; i < half->n; i++) {
-			view->read[half->log[i]] = view->write[half->log[i]] = 0;
-		}
+	if (half->n <= log_size(view)) {
+		for (unsigned i = 0; i < half->n; i++)
+			clear_logged(view, half->log[i]);
+	} else if (view->table) {
+		memset(view->table, 0, TABLE_BYTES);
 	} else {
 		size_t offset = h * ARRAY_BYTES / 16;
 		madvise(view->read + offset, ARRAY_BYTES / 2, MADV_DONTNEED);
@@ -107,8 +169,15 @@ static void clear_half(struct jit_view *view, unsigned h)
 	memset(half->blocks, 0, sizeof(half->blocks));
 }
 
-static void clear_page(struct jit_view *view, uint64_t index)
+static void clear_page(struct jit_view *view, uint64_t va)
 {
+	if (view->table) {
+		struct jit_tagged *e = tagged_slot(view, va);
+		if (((e->tag_read | e->tag_write) & ~EMU_PAGE_MASK) == va)
+			e->tag_read = e->tag_write = 0;
+		return;
+	}
+	uint64_t index = index_of(va);
 	/* Reading what was never written costs less than making a page for it. */
 	if (view->read[index])
 		view->read[index] = 0;
@@ -135,7 +204,7 @@ static void drop_range(struct jit_view *view, unsigned h, uint64_t lo, uint64_t 
 		else if (last > hi)
 			last = hi;
 		for (uint64_t page = first >> EMU_PAGE_BITS; page <= last >> EMU_PAGE_BITS; page++)
-			clear_page(view, index_of(page << EMU_PAGE_BITS));
+			clear_page(view, page << EMU_PAGE_BITS);
 		if ((at | ((1u << HUGE_SHIFT) - 1)) >= hi)
 			break;
 	}
@@ -216,7 +285,7 @@ void emu_jit_clear_set(struct emu_cpu *cpu, unsigned set)
 		return;
 	if (set == EMU_JIT_LOW_SETS) {
 		for (unsigned v = 0; v < JIT_VIEWS; v++)
-			if (j->view[v].read)
+			if (j->view[v].half[1].log)
 				clear_half(&j->view[v], 1);
 	} else {
 		struct jit_view *view = el0_view(j, set);
@@ -238,7 +307,7 @@ void emu_jit_drop_va(struct emu_cpu *cpu, unsigned set, uint64_t lo, uint64_t hi
 		return;
 	if (set == EMU_JIT_LOW_SETS) {
 		for (unsigned v = 0; v < JIT_VIEWS; v++)
-			if (j->view[v].read)
+			if (j->view[v].half[1].log)
 				drop_range(&j->view[v], 1, lo, hi);
 		for (unsigned i = 0; i <= EMU_JIT_LOW_SETS; i++)
 			drop_text(j, &j->context[i], lo, hi);
@@ -288,9 +357,9 @@ void emu_jit_update_views(struct emu_cpu *cpu)
 	const struct jit_view *now = view_of(cpu->jit, emu_regime_now(cpu));
 	const struct jit_view *unpriv = view_of(cpu->jit, emu_regime_unpriv(cpu));
 
-	cpu->jit_hot.read = now->read;
+	cpu->jit_hot.read = now->table ? (const void *)now->table : now->read;
 	cpu->jit_hot.write = now->write;
-	cpu->jit_hot.unpriv_read = unpriv->read;
+	cpu->jit_hot.unpriv_read = unpriv->table ? (const void *)unpriv->table : unpriv->read;
 	cpu->jit_hot.unpriv_write = unpriv->write;
 }
 
@@ -308,15 +377,21 @@ void jit_mem_fill(struct emu_cpu *cpu, uint64_t va, bool unpriv)
 	bool read = e->tag_read == tag, write = e->tag_write == tag;
 	if (!is_canonical(va) || !(read || write))
 		return;
-	if (read)
-		view->read[index] = e->addend;
-	if (write)
-		view->write[index] = e->addend;
+	if (view->table) {
+		struct jit_tagged *slot = tagged_slot(view, va);
+		index = (uint64_t)(slot - view->table);
+		*slot = (struct jit_tagged){ .tag_read = read ? tag : 0, .tag_write = write ? tag : 0, .addend = e->addend };
+	} else {
+		if (read)
+			view->read[index] = e->addend;
+		if (write)
+			view->write[index] = e->addend;
+	}
 	struct jit_half *half = &view->half[h];
-	if (half->n < LOG_SIZE)
+	if (half->n < log_size(view))
 		half->log[half->n++] = index;
 	else
-		half->n = LOG_SIZE + 1;
+		half->n = log_size(view) + 1;
 	if (shift) {
 		half->blocks[jit_hash_2m(va) / 64] |= UINT64_C(1) << jit_hash_2m(va) % 64;
 		half->has_huge |= shift + EMU_PAGE_BITS > HUGE_SHIFT;

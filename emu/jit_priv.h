@@ -5,7 +5,7 @@
  * Host registers while translated code runs:
  *
  *     RBP              &cpu + JIT_BIAS, so that X0 to X30 are an 8-bit displacement away
- *     R12, R13         the page arrays for reads and for writes
+ *     R12, R13         the page arrays for reads and for writes; or the tagged table, and scratch
  *     RAX, RCX, RDX    scratch within an instruction
  *     the other nine   guest registers, see jit_pin
  *     XMM0 to XMM15    scratch within an instruction; V0 to V31 live in struct emu_cpu
@@ -133,7 +133,7 @@ enum jit_eflags {
 	JIT_EFLAGS_ADD,   /* CF is C */
 };
 
-/* ---- The page arrays (emu/jit_mem.c) ---- */
+/* ---- The page arrays, or tables (emu/jit_mem.c) ---- */
 
 /* A host instruction that faults if the guest's address is not canonical, and where to go then. */
 struct jit_fault {
@@ -141,6 +141,15 @@ struct jit_fault {
 };
 
 enum { JIT_VIEW_EL1 = EMU_JIT_LOW_SETS, JIT_VIEW_EL1_PAN, JIT_VIEWS };
+
+/* An entry of a tagged table, chosen by the lowest bits of the page's number. A
+ * tag is the address of the page's last byte; 0 never matches. */
+struct jit_tagged {
+	uint64_t tag_read, tag_write;
+	uint64_t addend;    /* host minus guest address */
+	uint64_t unused;    /* keeps the size a power of two */
+};
+enum { JIT_TABLE_BITS = 11, JIT_TABLE_SIZE = 1 << JIT_TABLE_BITS };
 
 /* One half of a view. */
 struct jit_half {
@@ -152,6 +161,7 @@ struct jit_half {
 
 struct jit_view {
 	uint64_t *read, *write; /* NULL: not there */
+	struct jit_tagged *table; /* not NULL: instead of them */
 	unsigned owner;         /* the TLB's set, for EL0 */
 	struct jit_half half[2];
 };
@@ -203,6 +213,7 @@ struct jit {
 
 	/* memory */
 	struct jit_view view[JIT_VIEWS];
+	struct jit_tagged *tables;  /* of all views, one after the other; NULL: there are arrays */
 	unsigned n_el0_views, low;
 	uint32_t last_gen;
 	struct jit_context context[EMU_JIT_LOW_SETS + 1]; /* EL0 by set, EL1 */
@@ -352,7 +363,7 @@ void jit_fp_leave(struct jit *j);
 
 /* ---- emu/jit_mem.c ---- */
 
-bool jit_mem_init(struct jit *j, unsigned n_cpus, struct vmd_error *err);
+bool jit_mem_init(struct jit *j, struct vmd_error *err);
 void jit_mem_fini(struct jit *j);
 /* Translations by which an access at `va` has just been made go into the arrays. */
 void jit_mem_fill(struct emu_cpu *cpu, uint64_t va, bool unpriv);

@@ -87,6 +87,7 @@ struct emu_system *emu_system_new(const struct emu_system_config *config, struct
 	sys->model = model;
 	sys->n_cpus = config->n_cpus;
 	sys->accel = config->accel;
+	sys->jit_debug = config->jit_debug;
 	sys->counter_hz = config->counter_hz ? config->counter_hz : DEFAULT_COUNTER_HZ;
 	sys->mem = config->mem;
 	sys->clock = config->clock;
@@ -109,6 +110,8 @@ struct emu_system *emu_system_new(const struct emu_system_config *config, struct
 
 	if (!emu_sysregs_init(sys, err) || !emu_semihost_init(sys, err))
 		goto fail;
+	if (sys->accel != EMU_ACCEL_INTERP && !(sys->jit_debug & EMU_JIT_NO_PAGE_ARRAY))
+		emu_jit_arrays_init(&sys->jit_arrays, sys->n_cpus);
 	for (unsigned i = 0; i < sys->n_cpus; i++) {
 		size_t size = (sizeof(struct emu_vcpu) + 63) & ~(size_t)63;
 		struct emu_vcpu *vcpu = aligned_alloc(64, size);
@@ -149,6 +152,7 @@ void emu_system_free(struct emu_system *sys)
 		emu_vcpu_fini(sys->vcpus[i]);
 		free(sys->vcpus[i]);
 	}
+	emu_jit_arrays_fini(&sys->jit_arrays);
 	emu_semihost_fini(sys);
 	emu_sysregs_fini(sys);
 	pthread_cond_destroy(&sys->go);
@@ -167,6 +171,13 @@ unsigned emu_system_n_cpus(const struct emu_system *sys)
 const struct emu_cpu_model_info *emu_system_model(const struct emu_system *sys)
 {
 	return &sys->model->info;
+}
+
+enum emu_jit_memory emu_system_jit_memory(const struct emu_system *sys)
+{
+	if (sys->accel == EMU_ACCEL_INTERP)
+		return EMU_JIT_MEMORY_NONE;
+	return sys->jit_arrays.base ? EMU_JIT_MEMORY_ARRAYS : EMU_JIT_MEMORY_TABLES;
 }
 
 /* Sixteen to a cluster, so that a GICv3 SGI reaches a cluster with one target list. */

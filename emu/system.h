@@ -67,9 +67,18 @@ struct emu_semihost {
 /* How instructions are executed. */
 enum emu_accel { EMU_ACCEL_INTERP, EMU_ACCEL_JIT };
 
+/* Ways to make the JIT do without something, for tests: bits of emu_system_config.jit_debug. */
+enum emu_jit_debug {
+	EMU_JIT_NO_PAGE_ARRAY = 1 << 0, /* memory is reached by tagged tables, as where address space is short */
+};
+
+/* How translated code reaches the guest's memory. */
+enum emu_jit_memory { EMU_JIT_MEMORY_NONE /* there is no JIT */, EMU_JIT_MEMORY_ARRAYS, EMU_JIT_MEMORY_TABLES };
+
 struct emu_system_config {
 	const char *cpu_model;
 	enum emu_accel accel;
+	unsigned jit_debug;             /* EMU_JIT_*, or 0 */
 	unsigned n_cpus;                /* 1 to EMU_MAX_CPUS */
 	uint64_t counter_hz;            /* CNTFRQ_EL0; 0 means 62500000 */
 	struct emu_mem *mem;            /* not owned */
@@ -88,6 +97,8 @@ void emu_system_free(struct emu_system *sys);
 
 unsigned emu_system_n_cpus(const struct emu_system *sys);
 const struct emu_cpu_model_info *emu_system_model(const struct emu_system *sys);
+/* Arrays where the host gives enough address space for them, for all vCPUs; else tables. */
+enum emu_jit_memory emu_system_jit_memory(const struct emu_system *sys);
 /* MPIDR_EL1 affinity of a vCPU (Aff3:Aff2:Aff1:Aff0 as in the register, without the flag bits). */
 uint64_t emu_system_mpidr(const struct emu_system *sys, unsigned cpu);
 /* The host thread's id, for query-cpus-fast. */

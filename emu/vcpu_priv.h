@@ -9,6 +9,7 @@
 #ifndef EMU_VCPU_PRIV_H
 #define EMU_VCPU_PRIV_H
 
+#include "emu/jit.h"
 #include "emu/sys_priv.h"
 #include "emu/tlb_priv.h"
 
@@ -106,6 +107,8 @@ struct emu_system {
 	const struct emu_model *model;
 	unsigned n_cpus;
 	enum emu_accel accel;
+	unsigned jit_debug;         /* EMU_JIT_* */
+	struct emu_jit_arrays jit_arrays;
 	uint64_t counter_hz;
 	struct emu_mem *mem;
 	struct emu_clock *clock;

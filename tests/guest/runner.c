@@ -5,7 +5,9 @@
  * to print. What the guest prints goes to standard output. The exit status is 0
  * when the guest powers off, its own on a semihosting exit, 124 after a minute.
  *
- *     runner [-j] [-c CPUS] [-m MODEL] FILE   (-j: with the JIT)
+ *     runner [-j] [-t] [-c CPUS] [-m MODEL] FILE
+ *
+ * -j: with the JIT; -t: with the JIT, which has no page arrays.
  */
 #include "devices/gic.h"
 #include "emu/system.h"
@@ -76,15 +78,18 @@ int main(int argc, char **argv)
 	int opt;
 
 	enum emu_accel accel = EMU_ACCEL_INTERP;
-	while ((opt = getopt(argc, argv, "jc:m:")) != -1) {
+	unsigned jit_debug = 0;
+	while ((opt = getopt(argc, argv, "jtc:m:")) != -1) {
 		if (opt == 'c')
 			n_cpus = (unsigned)atoi(optarg);
 		else if (opt == 'm')
 			model = optarg;
-		else if (opt == 'j')
+		else if (opt == 'j' || opt == 't')
 			accel = EMU_ACCEL_JIT;
 		else
 			return 2;
+		if (opt == 't')
+			jit_debug |= EMU_JIT_NO_PAGE_ARRAY;
 	}
 	if (optind != argc - 1)
 		return 2;
@@ -119,7 +124,8 @@ int main(int argc, char **argv)
 	struct emu_gic_cpuif cpuif = devices_gicv3_cpuif(gic);
 	const struct emu_semihost semihost = { .write = semihost_write, .getc = semihost_getc, .cmdline = "test" };
 	const struct emu_system_config config = {
-		.cpu_model = model, .accel = accel, .n_cpus = n_cpus, .mem = mem, .clock = clock, .gic_cpuif = &cpuif,
+		.cpu_model = model, .accel = accel, .jit_debug = jit_debug, .n_cpus = n_cpus, .mem = mem, .clock = clock,
+		.gic_cpuif = &cpuif,
 		.semihost = &semihost, .event = on_event, .guest_error = on_guest_error,
 	};
 	struct emu_system *sys = emu_system_new(&config, &err);

@@ -2,7 +2,8 @@
 /*
  * The JIT against the interpreter: random blocks of instructions, run by both
  * from the same state over the same memory, must end in the same state, with the
- * same memory and the same count of instructions.
+ * same memory and the same count of instructions. There are two JITs: one with
+ * page arrays, one with tagged tables.
  *
  * Each engine has a system of its own with one vCPU that never leaves its pause;
  * the test's thread runs it. The address space: 2 MiB of code and tables that
@@ -51,7 +52,8 @@ struct engine {
 	uint8_t *ram;
 };
 
-static struct engine engines[2];
+enum { INTERP, ARRAYS, TABLES, N_ENGINES };
+static struct engine engines[N_ENGINES];
 static struct emu_clock *emu_clk;
 
 /* ---- Random numbers ---- */
@@ -126,7 +128,7 @@ static void make_tables(struct engine *e)
 	}
 }
 
-static void make_engine(struct engine *e, enum emu_accel accel)
+static void make_engine(struct engine *e, enum emu_accel accel, unsigned debug)
 {
 	struct vmd_error err = { 0 };
 
@@ -137,7 +139,7 @@ static void make_engine(struct engine *e, enum emu_accel accel)
 		.size = RAM_SIZE, .host = e->ram }, NULL);
 	emu_mem_add(e->mem, &(struct emu_region_desc){ .name = "stop", .kind = EMU_REGION_MMIO, .base = STOP_AT,
 		.size = 4096, .ops = &stop_ops, .opaque = e }, NULL);
-	struct emu_system_config config = { .cpu_model = "max", .n_cpus = 1, .accel = accel, .mem = e->mem,
+	struct emu_system_config config = { .cpu_model = "max", .n_cpus = 1, .accel = accel, .jit_debug = debug, .mem = e->mem,
 		.clock = emu_clk };
 	e->sys = emu_system_new(&config, &err);
 	ck_assert_msg(e->sys != NULL, "%s", err.message);
@@ -158,13 +160,14 @@ static void make_engine(struct engine *e, enum emu_accel accel)
 static void setup(void)
 {
 	emu_clk = emu_clock_new(NULL);
-	make_engine(&engines[0], EMU_ACCEL_INTERP);
-	make_engine(&engines[1], EMU_ACCEL_JIT);
+	make_engine(&engines[INTERP], EMU_ACCEL_INTERP, 0);
+	make_engine(&engines[ARRAYS], EMU_ACCEL_JIT, 0);
+	make_engine(&engines[TABLES], EMU_ACCEL_JIT, EMU_JIT_NO_PAGE_ARRAY);
 }
 
 static void teardown(void)
 {
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < N_ENGINES; i++) {
 		emu_system_free(engines[i].sys);
 		emu_mem_free(engines[i].mem);
 		munmap(engines[i].ram, RAM_SIZE);
@@ -390,13 +393,13 @@ static bool differ(const char *what, uint64_t a, uint64_t b, bool tell)
 	return a != b;
 }
 
-static bool compare(bool tell)
+static bool compare(const struct engine *jit, bool tell)
 {
 	static const struct { const char *name; unsigned reg; } sysregs[] = {
 		{ "ESR_EL1", EMU_SR_ESR_EL1 }, { "ELR_EL1", EMU_SR_ELR_EL1 }, { "FAR_EL1", EMU_SR_FAR_EL1 },
 		{ "SPSR_EL1", EMU_SR_SPSR_EL1 }, { "TPIDR_EL1", EMU_SR_TPIDR_EL1 },
 	};
-	const struct emu_cpu *a = engines[0].cpu, *b = engines[1].cpu;
+	const struct emu_cpu *a = engines[INTERP].cpu, *b = jit->cpu;
 	bool bad = false;
 	char name[16];
 
@@ -424,8 +427,8 @@ static bool compare(bool tell)
 	bad |= differ("retired", a->retired, b->retired, tell);
 	for (unsigned i = 0; i < WINDOW_SIZE; i += 8) {
 		uint64_t p, q;
-		memcpy(&p, engines[0].ram + WINDOW_AT + i, 8);
-		memcpy(&q, engines[1].ram + WINDOW_AT + i, 8);
+		memcpy(&p, engines[INTERP].ram + WINDOW_AT + i, 8);
+		memcpy(&q, jit->ram + WINDOW_AT + i, 8);
 		snprintf(name, sizeof(name), "mem+%x", i);
 		bad |= differ(name, p, q, tell);
 	}
@@ -434,9 +437,13 @@ static bool compare(bool tell)
 
 static bool fails(const struct test_case *c)
 {
-	run_case(&engines[0], c);
-	run_case(&engines[1], c);
-	return compare(false);
+	bool bad = false;
+
+	for (unsigned i = 0; i < N_ENGINES; i++)
+		run_case(&engines[i], c);
+	for (unsigned i = ARRAYS; i < N_ENGINES; i++)
+		bad |= compare(&engines[i], false);
+	return bad;
 }
 
 static void report(struct test_case *c)
@@ -458,7 +465,10 @@ static void report(struct test_case *c)
 	for (unsigned i = 0; i < 32; i++)
 		printf("  x%-2u %016" PRIx64 "%s", i, c->x[i], i % 4 == 3 ? "\n" : "");
 	fails(c);
-	compare(true);
+	for (unsigned i = ARRAYS; i < N_ENGINES; i++) {
+		printf(" %s:\n", i == ARRAYS ? "page arrays" : "tagged tables");
+		compare(&engines[i], true);
+	}
 }
 
 static uint64_t setting(const char *name, uint64_t otherwise)
