@@ -40,7 +40,7 @@ static void exchange(struct jit *j, const struct a64_args_LDADD *a, uint32_t op)
 	jit_fault_note(j, s);
 	sized_op(j, a->size, op, X86_RDX, x86_mx(X86_RAX, va, 0, 0));
 	atomic_result(j, a->Rt, X86_RDX, a->size);
-	s->back = x86_here(&j->buf);
+	jit_slow_resume(j, s);
 }
 
 JIT_INSN(LDADD)
@@ -77,7 +77,7 @@ static void modify(struct jit *j, const struct a64_args_LDADD *a, enum x86_alu a
 	sized_op(j, a->size, CMPXCHG, X86_RDX, x86_m(X86_RCX, 0));
 	x86_jcc_to(b, X86_NE, again);
 	atomic_result(j, a->Rt, X86_RAX, a->size);
-	s->back = x86_here(b);
+	jit_slow_resume(j, s);
 }
 
 JIT_INSN(LDCLR)
@@ -97,7 +97,6 @@ JIT_INSN(LDSET)
 
 JIT_INSN(CAS)
 {
-	struct x86_buf *b = &j->buf;
 	unsigned va = jit_address(j, a->Rn, 0);
 	struct jit_slow *s = look_up_atomic(j, va, a->size);
 
@@ -106,5 +105,5 @@ JIT_INSN(CAS)
 	jit_copy_z(j, X86_W, X86_RAX, a->Rs);
 	sized_op(j, a->size, CMPXCHG, X86_RDX, x86_m(X86_RCX, 0));
 	atomic_result(j, a->Rs, X86_RAX, a->size);
-	s->back = x86_here(b);
+	jit_slow_resume(j, s);
 }

@@ -4,7 +4,7 @@
  * emu/jit_vec_priv.h; what each does is in emu/interp_crypto_aes.c and
  * emu/interp_crypto_sha.c. Thread: the vCPU's own.
  */
-#include "emu/jit_vec_priv.h"
+#include "emu/jit_fp_priv.h"
 
 /* ---- AES ---- */
 
@@ -12,7 +12,7 @@
 static void aes_round(struct jit *j, uint32_t op, unsigned rd, unsigned rn)
 {
 	jit_v_load(j, JIT_N, rn);
-	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_N, jit_v(rd, 0));
+	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_N, jit_v_rm(j, rd));
 	jit_v_zero(j, JIT_T);
 	jit_vr(j, op, JIT_R, JIT_R, JIT_T);
 	jit_v_store(j, rd, JIT_R);
@@ -40,7 +40,7 @@ JIT_INSN(AESMC)
 
 JIT_INSN(AESIMC)
 {
-	x86_v(&j->buf, X86_VAESIMC, JIT_R, 0, jit_v(a->Rn, 0));
+	x86_v(&j->buf, X86_VAESIMC, JIT_R, 0, jit_v_rm(j, a->Rn));
 	jit_v_store(j, a->Rd, JIT_R);
 }
 
@@ -61,10 +61,10 @@ static void sha1_rounds(struct jit *j, const struct a64_args_SHA1C *a, unsigned 
 
 	jit_v_load(j, JIT_M, a->Rm);
 	jit_vk(j, X86_VPSUBD, JIT_M, JIT_M, (enum jit_v_const)(JIT_K_SHA1_0 + function));
-	x86_v(b, X86_VMOVSS, JIT_N, 0, jit_v(a->Rn, 0));
+	x86_vi(b, X86_VINSERTPS, JIT_N, 0, jit_v_rm(j, a->Rn), JIT_INSERT_LOW);
 	jit_vr(j, X86_VPADDD, JIT_M, JIT_M, JIT_N);
 	x86_vi(b, X86_VPSHUFD, JIT_M, 0, x86_r(JIT_M), 0x1b);
-	x86_vi(b, X86_VPSHUFD, JIT_R, 0, jit_v(a->Rd, 0), 0x1b);
+	x86_vi(b, X86_VPSHUFD, JIT_R, 0, jit_v_rm(j, a->Rd), 0x1b);
 	x86_op(b, X86_SHA1RNDS4, JIT_R, x86_r(JIT_M));
 	x86_u8(b, function);
 	x86_vi(b, X86_VPSHUFD, JIT_R, 0, x86_r(JIT_R), 0x1b);
@@ -88,7 +88,7 @@ JIT_INSN(SHA1M)
 
 JIT_INSN(SHA1H)
 {
-	x86_load(&j->buf, 0, X86_RAX, jit_v(a->Rn, 0));
+	jit_v_elem_out(j, X86_RAX, 2, a->Rn, 0);
 	x86_shift_imm(&j->buf, X86_ROL, 0, X86_RAX, 30);
 	x86_v(&j->buf, X86_VMOVD_IN, JIT_R, 0, x86_r(X86_RAX));
 	jit_v_store(j, a->Rd, JIT_R);
@@ -100,7 +100,7 @@ JIT_INSN(SHA1SU0)
 	jit_v_load(j, JIT_N, a->Rn);
 	x86_vi(&j->buf, X86_VPALIGNR, JIT_R, JIT_N, x86_r(JIT_D), 8);
 	jit_vr(j, X86_VPXOR, JIT_R, JIT_R, JIT_D);
-	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v(a->Rm, 0));
+	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v_rm(j, a->Rm));
 	jit_v_store(j, a->Rd, JIT_R);
 }
 
@@ -118,7 +118,7 @@ JIT_INSN(SHA1SU1)
 
 	jit_v_load(j, JIT_N, a->Rn);
 	x86_v_shift_bytes(b, false, JIT_T, JIT_N, 4);
-	x86_v(b, X86_VPXOR, JIT_T, JIT_T, jit_v(a->Rd, 0));
+	x86_v(b, X86_VPXOR, JIT_T, JIT_T, jit_v_rm(j, a->Rd));
 	rotate_words(j, JIT_R, JIT_T, 1);
 	/* The first word, rotated twice, goes into the last. */
 	x86_v_shift_bytes(b, true, JIT_T, JIT_T, 12);
@@ -178,7 +178,7 @@ JIT_INSN(SHA256SU1)
 	jit_v_load(j, JIT_N, a->Rn);
 	jit_v_load(j, JIT_M, a->Rm);
 	x86_vi(&j->buf, X86_VPALIGNR, JIT_R, JIT_M, x86_r(JIT_N), 4);
-	x86_v(&j->buf, X86_VPADDD, JIT_R, JIT_R, jit_v(a->Rd, 0));
+	x86_v(&j->buf, X86_VPADDD, JIT_R, JIT_R, jit_v_rm(j, a->Rd));
 	x86_op(&j->buf, X86_SHA256MSG2, JIT_R, x86_r(JIT_M));
 	jit_v_store(j, a->Rd, JIT_R);
 }
@@ -188,16 +188,16 @@ JIT_INSN(SHA256SU1)
 JIT_INSN(EOR3)
 {
 	jit_v_load(j, JIT_R, a->Rn);
-	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v(a->Rm, 0));
-	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v(a->Ra, 0));
+	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v_rm(j, a->Rm));
+	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v_rm(j, a->Ra));
 	jit_v_store(j, a->Rd, JIT_R);
 }
 
 JIT_INSN(BCAX)
 {
 	jit_v_load(j, JIT_R, a->Ra);
-	x86_v(&j->buf, X86_VPANDN, JIT_R, JIT_R, jit_v(a->Rm, 0));
-	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v(a->Rn, 0));
+	x86_v(&j->buf, X86_VPANDN, JIT_R, JIT_R, jit_v_rm(j, a->Rm));
+	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v_rm(j, a->Rn));
 	jit_v_store(j, a->Rd, JIT_R);
 }
 
@@ -213,14 +213,14 @@ JIT_INSN(RAX1)
 {
 	jit_v_load(j, JIT_M, a->Rm);
 	rotate_doublewords(j, JIT_M, 63);
-	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v(a->Rn, 0));
+	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v_rm(j, a->Rn));
 	jit_v_store(j, a->Rd, JIT_R);
 }
 
 JIT_INSN(XAR)
 {
 	jit_v_load(j, JIT_N, a->Rn);
-	x86_v(&j->buf, X86_VPXOR, JIT_N, JIT_N, jit_v(a->Rm, 0));
+	x86_v(&j->buf, X86_VPXOR, JIT_N, JIT_N, jit_v_rm(j, a->Rm));
 	rotate_doublewords(j, JIT_N, a->imm6);
 	jit_v_store(j, a->Rd, JIT_R);
 }

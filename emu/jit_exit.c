@@ -14,12 +14,25 @@ struct jit_slow *jit_slow_add(struct jit *j, void (*emit)(struct jit *j, const s
 {
 	struct jit_slow *s = &j->slow[j->n_slow++];
 
-	*s = (struct jit_slow){ .emit = emit, .pc = j->pc, .index = j->i };
+	*s = (struct jit_slow){ .emit = emit, .pc = j->pc, .index = j->i, .vregs = j->vregs };
 	return s;
+}
+
+void jit_slow_resume(struct jit *j, struct jit_slow *s)
+{
+	s->resume = x86_here(&j->buf);
+	s->resume_vregs = j->vregs;
+}
+
+void jit_slow_return(struct jit *j, const struct jit_slow *s)
+{
+	jit_v_restore(j, &s->resume_vregs);
+	x86_jmp_to(&j->buf, s->resume);
 }
 
 void jit_call(struct jit *j, const void *fn)
 {
+	jit_v_forget(j);
 	x86_mov_imm(&j->buf, X86_RAX, (uint64_t)(uintptr_t)fn);
 	x86_call_to(&j->buf, j->thunk_call);
 }
@@ -46,6 +59,7 @@ void jit_before_raise(struct jit *j, const struct jit_slow *s)
 
 static void exit_pc_piece(struct jit *j, const struct jit_slow *s)
 {
+	jit_v_flush(j);
 	x86_mov_imm(&j->buf, X86_RAX, s->arg);
 	x86_jmp_to(&j->buf, j->thunk_exit_pc);
 }
@@ -96,6 +110,7 @@ void jit_exit_rax(struct jit *j, unsigned btype)
 {
 	struct x86_buf *b = &j->buf;
 
+	jit_v_flush(j);
 	x86_mov_rr(b, 0, X86_RCX, X86_RAX);
 	x86_shift_imm(b, X86_SHR, 0, X86_RCX, JIT_JUMP_FOLD);
 	x86_alu(b, X86_XOR, 0, X86_RCX, x86_r(X86_RAX));
@@ -140,21 +155,28 @@ static void exit_to_page(struct jit *j, uint64_t target)
 
 void jit_exit_to(struct jit *j, uint64_t target)
 {
+	const struct jit_vregs vregs = j->vregs;
+
+	jit_v_flush(j);
 	if (jit_in_page(j, target))
 		exit_in_page(j, target);
 	else
 		exit_to_page(j, target);
+	/* Another way out may follow. */
+	j->vregs = vregs;
 	j->ended = true;
 }
 
 void jit_exit_dispatch(struct jit *j)
 {
+	jit_v_flush(j);
 	x86_jmp_to(&j->buf, j->thunk_exit);
 	j->ended = true;
 }
 
 void jit_exit_dispatch_to(struct jit *j, uint64_t target)
 {
+	jit_v_flush(j);
 	x86_mov_imm(&j->buf, X86_RAX, target);
 	x86_jmp_to(&j->buf, j->thunk_exit_pc);
 	j->ended = true;

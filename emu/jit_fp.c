@@ -70,7 +70,10 @@ void emu_jit_sync_fp(struct emu_cpu *cpu)
 
 void jit_fp_load(struct jit *j, bool is_double, unsigned xmm, unsigned n)
 {
-	x86_v(&j->buf, is_double ? X86_VMOVSD : X86_VMOVSS, xmm, 0, jit_v(n, 0));
+	if (is_double)
+		jit_v_load64(j, xmm, n, 0);
+	else
+		x86_vi(&j->buf, X86_VINSERTPS, xmm, 0, jit_v_rm(j, n), JIT_INSERT_LOW);
 }
 
 void jit_fp_load_vec(struct jit *j, bool q, unsigned xmm, unsigned n)
@@ -78,7 +81,7 @@ void jit_fp_load_vec(struct jit *j, bool q, unsigned xmm, unsigned n)
 	if (q)
 		jit_v_load(j, xmm, n);
 	else
-		x86_v(&j->buf, X86_VMOVDDUP, xmm, 0, jit_v(n, 0));
+		x86_v(&j->buf, X86_VMOVDDUP, xmm, 0, jit_v_rm(j, n));
 }
 
 struct jit_slow *jit_fp_check_nan(struct jit *j, bool is_double, unsigned xmm, unsigned xmm2)
@@ -284,12 +287,12 @@ BOTH_2(FMINNM, fn_min, CHECK_OPERANDS, AFTER_NOTHING)
 	{ \
 		/* Both lanes do the same. */ \
 		if (a->sz) { \
-			x86_v(&j->buf, X86_VMOVDDUP, JIT_N, 0, jit_v(a->Rn, 0)); \
-			x86_v(&j->buf, X86_VMOVDDUP, JIT_M, 0, jit_v(a->Rn, 8)); \
+			x86_v(&j->buf, X86_VMOVDDUP, JIT_N, 0, jit_v_rm(j, a->Rn)); \
+			x86_vi(&j->buf, X86_VPSHUFD, JIT_M, 0, jit_v_rm(j, a->Rn), 0xee); \
 			vec_2_loaded(j, true, false, a->Rd, fn, check, AFTER_NOTHING); \
 		} else { \
-			x86_v(&j->buf, X86_VPBROADCASTD, JIT_N, 0, jit_v(a->Rn, 0)); \
-			x86_v(&j->buf, X86_VPBROADCASTD, JIT_M, 0, jit_v(a->Rn, 4)); \
+			x86_vi(&j->buf, X86_VPSHUFD, JIT_N, 0, jit_v_rm(j, a->Rn), 0x00); \
+			x86_vi(&j->buf, X86_VPSHUFD, JIT_M, 0, jit_v_rm(j, a->Rn), 0x55); \
 			pair_s(j, a->Rd, fn, check); \
 		} \
 	}
@@ -388,12 +391,12 @@ static void vec_3(struct jit *j, uint32_t op, bool is_double, bool q, unsigned r
 /* M = an element in all lanes; its index is H:L for singles, H for doubles. */
 static void load_element_s(struct jit *j, unsigned rm, unsigned index)
 {
-	x86_v(&j->buf, X86_VPBROADCASTD, JIT_M, 0, jit_v(rm, 4 * index));
+	x86_vi(&j->buf, X86_VPSHUFD, JIT_M, 0, jit_v_rm(j, rm), index * 0x55);
 }
 
 static void load_element_d(struct jit *j, unsigned rm, unsigned index)
 {
-	x86_v(&j->buf, X86_VPBROADCASTQ, JIT_M, 0, jit_v(rm, 8 * index));
+	x86_vi(&j->buf, X86_VPSHUFD, JIT_M, 0, jit_v_rm(j, rm), index ? 0xee : 0x44);
 }
 
 #define VEC_3(name, op) \
@@ -417,18 +420,18 @@ static void load_element_d(struct jit *j, unsigned rm, unsigned index)
 	} \
 	JIT_INSN(name##_elem_s) \
 	{ \
-		scalar_elem_3(j, op, false, a->Rd, a->Rn, jit_v(a->Rm, 4u * ((unsigned)a->H << 1 | a->L))); \
+		scalar_elem_3(j, op, false, a->Rd, a->Rn, a->Rm, 4u * ((unsigned)a->H << 1 | a->L)); \
 	} \
 	JIT_INSN(name##_elem_d) \
 	{ \
-		scalar_elem_3(j, op, true, a->Rd, a->Rn, jit_v(a->Rm, 8u * a->H)); \
+		scalar_elem_3(j, op, true, a->Rd, a->Rn, a->Rm, 8u * a->H); \
 	}
 
-static void scalar_elem_3(struct jit *j, uint32_t op, bool is_double, unsigned rd, unsigned rn, struct x86_rm element)
+static void scalar_elem_3(struct jit *j, uint32_t op, bool is_double, unsigned rd, unsigned rn, unsigned rm, unsigned at)
 {
 	jit_fp_load(j, is_double, JIT_R, rd);
 	jit_fp_load(j, is_double, JIT_N, rn);
-	x86_v(&j->buf, (op + 1) | (is_double ? X86_W : 0), JIT_R, JIT_N, element);
+	jit_vr(j, (op + 1) | (is_double ? X86_W : 0), JIT_R, JIT_N, jit_v_part(j, JIT_M, rm, at));
 	struct jit_slow *s = jit_fp_check_tiny(j, is_double);
 	jit_v_store(j, rd, JIT_R);
 	jit_v_slow_end(j, s);
@@ -451,10 +454,10 @@ JIT_INSN(FMUL_vec_elem_d)
 	vec_2_loaded(j, true, true, a->Rd, fn_mul, CHECK_TINY, AFTER_NOTHING);
 }
 
-static void mul_elem(struct jit *j, bool is_double, unsigned rd, unsigned rn, struct x86_rm element)
+static void mul_elem(struct jit *j, bool is_double, unsigned rd, unsigned rn, unsigned rm, unsigned at)
 {
 	jit_fp_load(j, is_double, JIT_N, rn);
-	x86_v(&j->buf, x86_fp(X86_FP_MUL, is_double, true), JIT_R, JIT_N, element);
+	jit_vr(j, x86_fp(X86_FP_MUL, is_double, true), JIT_R, JIT_N, jit_v_part(j, JIT_M, rm, at));
 	struct jit_slow *s = jit_fp_check_tiny(j, is_double);
 	jit_v_store(j, rd, JIT_R);
 	jit_v_slow_end(j, s);
@@ -462,12 +465,12 @@ static void mul_elem(struct jit *j, bool is_double, unsigned rd, unsigned rn, st
 
 JIT_INSN(FMUL_elem_s)
 {
-	mul_elem(j, false, a->Rd, a->Rn, jit_v(a->Rm, 4u * ((unsigned)a->H << 1 | a->L)));
+	mul_elem(j, false, a->Rd, a->Rn, a->Rm, 4u * ((unsigned)a->H << 1 | a->L));
 }
 
 JIT_INSN(FMUL_elem_d)
 {
-	mul_elem(j, true, a->Rd, a->Rn, jit_v(a->Rm, 8u * a->H));
+	mul_elem(j, true, a->Rd, a->Rn, a->Rm, 8u * a->H);
 }
 
 /* ---- Comparison into NZCV ---- */
@@ -476,7 +479,7 @@ JIT_INSN(FMUL_elem_d)
 static void unordered_piece(struct jit *j, const struct jit_slow *s)
 {
 	x86_mov_imm(&j->buf, X86_RAX, 0x80);
-	x86_jmp_to(&j->buf, s->back);
+	x86_jmp_to(&j->buf, s->resume);
 }
 
 /* The host's flags become those of a subtraction: 0 - 1 for less, 0 - 0 for equal, 1 - 0 for greater. */
@@ -484,16 +487,15 @@ static void compare(struct jit *j, bool is_double, unsigned rn, bool with_zero, 
 {
 	struct x86_buf *b = &j->buf;
 
-	jit_fp_load(j, is_double, JIT_N, rn);
+	unsigned n = jit_v_get(j, rn), m = with_zero ? JIT_M : jit_v_get(j, rm);
 	if (with_zero)
 		jit_v_zero(j, JIT_M);
-	x86_v(b, (signal ? X86_VCOMISS : X86_VUCOMISS) | (is_double ? X86_66 : 0), JIT_N, 0,
-		with_zero ? x86_r(JIT_M) : jit_v(rm, 0));
+	jit_vr(j, (signal ? X86_VCOMISS : X86_VUCOMISS) | (is_double ? X86_66 : 0), n, 0, m);
 	x86_setcc(b, X86_A, X86_RAX);
 	x86_setcc(b, X86_B, X86_RCX);
 	struct jit_slow *s = jit_slow_add(j, unordered_piece);
 	s->branch[0] = x86_jcc(b, X86_P);
-	s->back = x86_here(b);
+	jit_slow_resume(j, s);
 	x86_op(b, 0x3a | X86_B8 | X86_RM8, X86_RAX, x86_r(X86_RCX));
 }
 
@@ -521,6 +523,9 @@ static void conditional_compare(struct jit *j, const struct a64_args_FCCMP_s *a,
 		jit_flags_from_sub(j);
 		return;
 	}
+	/* Not on one of the ways only. */
+	jit_v_get(j, a->Rn);
+	jit_v_get(j, a->Rm);
 	uint32_t holds = x86_jcc(b, jit_condition(j, a->cond));
 	jit_set_flags(j, (uint32_t)a->nzcv << 28);
 	uint32_t done = x86_jmp(b);
@@ -649,33 +654,34 @@ JIT_INSN(FCSEL_s)
 		return;
 	}
 	enum x86_cc cc = jit_condition(j, a->cond);
-	x86_load(b, w, X86_RAX, jit_v(a->Rm, 0));
-	x86_cmov(b, cc, w, X86_RAX, jit_v(a->Rn, 0));
+	jit_v_elem_out(j, X86_RAX, a->sz ? 3 : 2, a->Rm, 0);
+	jit_v_elem_out(j, X86_RCX, a->sz ? 3 : 2, a->Rn, 0);
+	x86_cmov(b, cc, w, X86_RAX, x86_r(X86_RCX));
 	x86_v(b, X86_VMOVD_IN | w, JIT_R, 0, x86_r(X86_RAX));
 	jit_v_store(j, a->Rd, JIT_R);
 }
 
-static void to_gpr(struct jit *j, uint32_t w, unsigned rd, unsigned rn, unsigned at)
+static void to_gpr(struct jit *j, unsigned size, unsigned rd, unsigned rn, unsigned at)
 {
 	unsigned reg = rd == 31 ? X86_RAX : jit_target(rd, X86_RAX);
 
-	x86_load(&j->buf, w, reg, jit_v(rn, at));
+	jit_v_elem_out(j, reg, size, rn, at);
 	jit_write_z(j, rd, reg);
 }
 
 JIT_INSN(FMOV_to_gpr_s)
 {
-	to_gpr(j, 0, a->Rd, a->Rn, 0);
+	to_gpr(j, 2, a->Rd, a->Rn, 0);
 }
 
 JIT_INSN(FMOV_to_gpr_d)
 {
-	to_gpr(j, X86_W, a->Rd, a->Rn, 0);
+	to_gpr(j, 3, a->Rd, a->Rn, 0);
 }
 
 JIT_INSN(FMOV_to_gpr_top)
 {
-	to_gpr(j, X86_W, a->Rd, a->Rn, 8);
+	to_gpr(j, 3, a->Rd, a->Rn, 8);
 }
 
 static void from_gpr(struct jit *j, uint32_t w, unsigned rd, unsigned rn)

@@ -11,7 +11,7 @@
 JIT_INSN(FCVT_s_d)
 {
 	jit_v_zero(j, JIT_R);
-	x86_v(&j->buf, X86_VCVTSS2SD, JIT_R, JIT_R, jit_v(a->Rn, 0));
+	x86_v(&j->buf, X86_VCVTSS2SD, JIT_R, JIT_R, jit_v_rm(j, a->Rn));
 	struct jit_slow *s = jit_fp_check_nan(j, true, JIT_R, JIT_R);
 	jit_v_store(j, a->Rd, JIT_R);
 	jit_v_slow_end(j, s);
@@ -20,7 +20,7 @@ JIT_INSN(FCVT_s_d)
 JIT_INSN(FCVT_d_s)
 {
 	jit_v_zero(j, JIT_R);
-	x86_v(&j->buf, X86_VCVTSD2SS, JIT_R, JIT_R, jit_v(a->Rn, 0));
+	x86_v(&j->buf, X86_VCVTSD2SS, JIT_R, JIT_R, jit_v_rm(j, a->Rn));
 	struct jit_slow *s = jit_fp_check_tiny(j, false);
 	jit_v_store(j, a->Rd, JIT_R);
 	jit_v_slow_end(j, s);
@@ -28,7 +28,7 @@ JIT_INSN(FCVT_d_s)
 
 JIT_INSN(FCVT_h_s)
 {
-	x86_op(&j->buf, X86_MOVZX16, X86_RAX, jit_v(a->Rn, 0));
+	jit_v_elem_out(j, X86_RAX, 1, a->Rn, 0);
 	x86_v(&j->buf, X86_VMOVD_IN, JIT_N, 0, x86_r(X86_RAX));
 	jit_vr(j, X86_VCVTPH2PS, JIT_R, 0, JIT_N);
 	struct jit_slow *s = jit_fp_check_nan(j, false, JIT_R, JIT_R);
@@ -38,7 +38,7 @@ JIT_INSN(FCVT_h_s)
 
 JIT_INSN(FCVTL)
 {
-	x86_v(&j->buf, a->sz ? X86_VCVTPS2PD : X86_VCVTPH2PS, JIT_R, 0, jit_v(a->Rn, a->Q ? 8 : 0));
+	jit_vr(j, a->sz ? X86_VCVTPS2PD : X86_VCVTPH2PS, JIT_R, 0, jit_v_part(j, JIT_N, a->Rn, a->Q ? 8 : 0));
 	struct jit_slow *s = jit_fp_check_lanes(j, a->sz, false);
 	jit_v_store(j, a->Rd, JIT_R);
 	jit_v_slow_end(j, s);
@@ -47,7 +47,7 @@ JIT_INSN(FCVTL)
 /* From doubles to singles only. */
 JIT_INSN(FCVTN)
 {
-	x86_v(&j->buf, X86_VCVTPD2PS, JIT_R, 0, jit_v(a->Rn, 0));
+	x86_v(&j->buf, X86_VCVTPD2PS, JIT_R, 0, jit_v_rm(j, a->Rn));
 	struct jit_slow *s = jit_fp_check_lanes(j, false, true);
 	jit_v_store_part(j, a->Q, a->Rd, JIT_R);
 	jit_v_slow_end(j, s);
@@ -91,13 +91,14 @@ JIT_INSN(UCVTF_gpr_s)
 JIT_INSN(SCVTF_s)
 {
 	jit_v_zero(j, JIT_R);
-	x86_v(&j->buf, a->sz ? X86_VCVTSI2SD | X86_W : X86_VCVTSI2SS, JIT_R, JIT_R, jit_v(a->Rn, 0));
+	jit_v_elem_out(j, X86_RAX, a->sz ? 3 : 2, a->Rn, 0);
+	x86_v(&j->buf, a->sz ? X86_VCVTSI2SD | X86_W : X86_VCVTSI2SS, JIT_R, JIT_R, x86_r(X86_RAX));
 	jit_v_store(j, a->Rd, JIT_R);
 }
 
 JIT_INSN(UCVTF_s)
 {
-	x86_load(&j->buf, a->sz ? X86_W : 0, X86_RAX, jit_v(a->Rn, 0));
+	jit_v_elem_out(j, X86_RAX, a->sz ? 3 : 2, a->Rn, 0);
 	from_unsigned(j, a->sz, a->sz, X86_RAX, a->Rd);
 }
 
@@ -107,8 +108,10 @@ JIT_INSN(SCVTF_vec)
 
 	if (a->sz) {
 		jit_v_zero(j, JIT_T);
-		x86_v(b, X86_VCVTSI2SD | X86_W, JIT_R, JIT_T, jit_v(a->Rn, 0));
-		x86_v(b, X86_VCVTSI2SD | X86_W, JIT_N, JIT_T, jit_v(a->Rn, 8));
+		jit_v_elem_out(j, X86_RAX, 3, a->Rn, 0);
+		x86_v(b, X86_VCVTSI2SD | X86_W, JIT_R, JIT_T, x86_r(X86_RAX));
+		jit_v_elem_out(j, X86_RAX, 3, a->Rn, 8);
+		x86_v(b, X86_VCVTSI2SD | X86_W, JIT_N, JIT_T, x86_r(X86_RAX));
 		jit_vr(j, X86_VPUNPCKLQDQ, JIT_R, JIT_R, JIT_N);
 	} else {
 		jit_fp_load_vec(j, a->Q, JIT_N, a->Rn);

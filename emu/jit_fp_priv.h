@@ -5,6 +5,9 @@
 
 #include "emu/jit_vec_priv.h"
 
+/* VINSERTPS of the lowest word that clears the others. */
+enum { JIT_INSERT_LOW = 0x0e };
+
 /* The lowest element; the rest of xmm is cleared. */
 void jit_fp_load(struct jit *j, bool is_double, unsigned xmm, unsigned n);
 /* A vector; without `q` its 64 bits twice, so that the upper half does as the lower one. */

@@ -98,7 +98,7 @@ static void crossing_piece(struct jit *j, const struct jit_slow *s)
 	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RAX), EMU_PAGE_MASK);
 	x86_alu_imm(b, X86_CMP, 0, x86_r(X86_RAX), (int32_t)(EMU_PAGE_SIZE - s->size));
 	x86_mov_rr(b, X86_W, X86_RAX, s->reg);
-	x86_jcc_to(b, X86_BE, s->back);
+	x86_jcc_to(b, X86_BE, s->resume);
 	/* falls into the slow path, which is emitted next */
 }
 
@@ -142,7 +142,7 @@ static void look_up_tagged(struct jit *j, struct jit_slow *s, unsigned va, bool 
 }
 
 /* Emits the look-up for [va, va+size): RAX becomes the entry. Returns the slow
- * path, whose members `back` and below are the caller's. */
+ * path, whose members `resume` and below are the caller's. */
 struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool write, enum jit_access access,
 				void (*slow)(struct jit *j, const struct jit_slow *s))
 {
@@ -163,7 +163,7 @@ struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool wri
 		uint32_t branch = x86_jcc(b, X86_NE);
 		if (crossing) {
 			crossing->branch[0] = branch;
-			crossing->back = x86_here(b);
+			jit_slow_resume(j, crossing);
 		} else {
 			s->branch[1] = branch;
 		}
@@ -195,7 +195,7 @@ void jit_whole_piece(struct jit *j, const struct jit_slow *s)
 	jit_call(j, (const void *)fill_pair);
 	j->i = i;
 	j->pc = pc;
-	x86_jmp_to(&j->buf, s->back);
+	jit_slow_return(j, s);
 }
 
 /* ---- Addresses ---- */
@@ -267,7 +267,7 @@ void jit_load_piece(struct jit *j, const struct jit_slow *s)
 		x86_mov_rr(&j->buf, X86_W, X86_RCX, s->reg);
 	jit_call(j, s->fn);
 	x86_op(&j->buf, jit_load_op(s->size, (enum jit_extend)s->kind), s->reg2, x86_r(X86_RAX));
-	x86_jmp_to(&j->buf, s->back);
+	jit_slow_return(j, s);
 }
 
 static void load(struct jit *j, unsigned va, unsigned t, unsigned scale, enum jit_extend extend, enum jit_access access)
@@ -281,7 +281,7 @@ static void load(struct jit *j, unsigned va, unsigned t, unsigned scale, enum ji
 	s->kind = (uint8_t)extend;
 	jit_fault_note(j, s);
 	x86_op(&j->buf, jit_load_op(scale, extend), reg, x86_mx(X86_RAX, va, 0, 0));
-	s->back = x86_here(&j->buf);
+	jit_slow_resume(j, s);
 	if (t != 31)
 		jit_write(j, t, reg);
 }
@@ -294,7 +294,7 @@ void jit_store_piece(struct jit *j, const struct jit_slow *s)
 	if (s->reg != X86_RCX)
 		x86_mov_rr(&j->buf, X86_W, X86_RCX, s->reg);
 	jit_call(j, s->fn);
-	x86_jmp_to(&j->buf, s->back);
+	jit_slow_return(j, s);
 }
 
 static void store(struct jit *j, unsigned va, unsigned t, unsigned scale, enum jit_access access)
@@ -306,7 +306,7 @@ static void store(struct jit *j, unsigned va, unsigned t, unsigned scale, enum j
 	s->reg2 = (uint8_t)reg;
 	jit_fault_note(j, s);
 	x86_op(&j->buf, jit_store_op(scale), reg, x86_mx(X86_RAX, va, 0, 0));
-	s->back = x86_here(&j->buf);
+	jit_slow_resume(j, s);
 	if (access == JIT_ORDERED) {
 		x86_op(&j->buf, 0x83 | X86_LOCK, X86_OR, x86_m(X86_RSP, 0));
 		x86_u8(&j->buf, 0);

@@ -5,6 +5,7 @@
  */
 #include "emu/jit_ldst_priv.h"
 
+#include "emu/jit_vec_priv.h"
 #include "emu/sys_priv.h"
 
 /* With FEAT_LSE2, a pair of X registers in aligned 16 bytes is one access.
@@ -55,7 +56,7 @@ static void load_pair(struct jit *j, const struct pair *p)
 		jit_write(j, p->t2, X86_RAX);
 	if (p->writeback)
 		jit_write_back(j, p->n, p->writeback);
-	s->back = x86_here(b);
+	jit_slow_resume(j, s);
 }
 
 static void store_pair(struct jit *j, const struct pair *p)
@@ -82,57 +83,41 @@ static void store_pair(struct jit *j, const struct pair *p)
 	}
 	if (p->writeback)
 		jit_write_back(j, p->n, p->writeback);
-	s->back = x86_here(b);
+	jit_slow_resume(j, s);
 }
 
 static void load_pair_v(struct jit *j, const struct pair *p)
 {
 	struct x86_buf *b = &j->buf;
 	unsigned size = 1u << p->scale;
-	unsigned va = jit_address(j, p->n, p->offset);
+	unsigned xmm = jit_v_target(j, p->t), xmm2 = jit_v_target(j, p->t2), va = jit_address(j, p->n, p->offset);
 	struct jit_slow *s = jit_look_up(j, va, 2 * size, false, JIT_PLAIN, jit_whole_piece);
 
 	x86_alu(b, X86_ADD, X86_W, X86_RAX, x86_r(va));
 	jit_fault_note(j, s);
-	if (p->scale == 4) {
-		x86_op(b, JIT_SSE_LOAD, 0, x86_m(X86_RAX, 0));
-		x86_op(b, JIT_SSE_LOAD, 1, x86_m(X86_RAX, 16));
-	} else {
-		/* movd, movq: the rest of the host's register is zero */
-		static const uint32_t ops[4] = { [2] = 0x6e | X86_66 | X86_0F, [3] = 0x7e | X86_F3 | X86_0F };
-		x86_op(b, ops[p->scale], 0, x86_m(X86_RAX, 0));
-		x86_op(b, ops[p->scale], 1, x86_m(X86_RAX, (int32_t)size));
-	}
-	x86_op(b, JIT_SSE_STORE, 0, jit_v(p->t, 0));
-	x86_op(b, JIT_SSE_STORE, 1, jit_v(p->t2, 0));
+	jit_v_move(j, jit_v_load_op(p->scale), xmm, x86_m(X86_RAX, 0));
+	jit_v_move(j, jit_v_load_op(p->scale), xmm2, x86_m(X86_RAX, (int32_t)size));
+	jit_v_written(j, p->t);
+	jit_v_written(j, p->t2);
 	if (p->writeback)
 		jit_write_back(j, p->n, p->writeback);
-	s->back = x86_here(b);
+	jit_slow_resume(j, s);
 }
 
 static void store_pair_v(struct jit *j, const struct pair *p)
 {
 	struct x86_buf *b = &j->buf;
 	unsigned size = 1u << p->scale;
-	unsigned va = jit_address(j, p->n, p->offset);
+	unsigned xmm = jit_v_get(j, p->t), xmm2 = jit_v_get(j, p->t2), va = jit_address(j, p->n, p->offset);
 	struct jit_slow *s = jit_look_up(j, va, 2 * size, true, JIT_PLAIN, jit_whole_piece);
 
-	if (p->scale == 4) {
-		x86_op(b, JIT_SSE_LOAD, 0, jit_v(p->t, 0));
-		x86_op(b, JIT_SSE_LOAD, 1, jit_v(p->t2, 0));
-		jit_fault_note(j, s);
-		x86_op(b, JIT_SSE_STORE, 0, x86_mx(X86_RAX, va, 0, 0));
-		x86_op(b, JIT_SSE_STORE, 1, x86_mx(X86_RAX, va, 0, 16));
-	} else {
-		x86_load(b, X86_W, X86_RDX, jit_v(p->t, 0));
-		jit_fault_note(j, s);
-		x86_op(b, jit_store_op(p->scale), X86_RDX, x86_mx(X86_RAX, va, 0, 0));
-		x86_load(b, X86_W, X86_RDX, jit_v(p->t2, 0));
-		x86_op(b, jit_store_op(p->scale), X86_RDX, x86_mx(X86_RAX, va, 0, (int32_t)size));
-	}
+	x86_alu(b, X86_ADD, X86_W, X86_RAX, x86_r(va));
+	jit_fault_note(j, s);
+	jit_v_move(j, jit_v_store_op(p->scale), xmm, x86_m(X86_RAX, 0));
+	jit_v_move(j, jit_v_store_op(p->scale), xmm2, x86_m(X86_RAX, (int32_t)size));
 	if (p->writeback)
 		jit_write_back(j, p->n, p->writeback);
-	s->back = x86_here(b);
+	jit_slow_resume(j, s);
 }
 
 /* A writeback of 0 changes nothing, so it is none. */

@@ -28,7 +28,7 @@ void jit_write_back(struct jit *j, unsigned n, int32_t offset);
 /* ---- The look-up ---- */
 
 /* Emits the look-up for [va, va+size): RAX becomes the entry. Returns the slow
- * path, whose members `back` and below are the caller's. Leaves RDX alone. */
+ * path, whose members `resume` and below are the caller's. Leaves RDX alone. */
 struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool write, enum jit_access access,
 			     void (*slow)(struct jit *j, const struct jit_slow *s));
 

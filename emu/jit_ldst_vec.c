@@ -6,11 +6,33 @@
 #include "emu/jit_ldst_priv.h"
 
 #include "emu/access_priv.h"
-#include "emu/x86_vec_priv.h"
+#include "emu/jit_vec_priv.h"
 
 /* ---- One register ---- */
 
-static void slow_load_v128(struct emu_cpu *cpu, uint64_t va, uint64_t t)
+/* The slow paths: fn(cpu, va, register's number). */
+#define DEFINE_SLOW(bits, member) \
+	static void slow_load##bits(struct emu_cpu *cpu, uint64_t va, uint64_t t) \
+	{ \
+		jit_sync_flags(cpu); \
+		uint64_t val = emu_ld##bits(cpu, va, EMU_ACC_NORMAL); \
+		jit_mem_fill(cpu, va, false); \
+		cpu->v[t].d[0] = val; \
+		cpu->v[t].d[1] = 0; \
+	} \
+	static void slow_store##bits(struct emu_cpu *cpu, uint64_t va, uint64_t t) \
+	{ \
+		jit_sync_flags(cpu); \
+		emu_st##bits(cpu, va, cpu->v[t].member[0], EMU_ACC_NORMAL); \
+		jit_mem_fill(cpu, va, false); \
+	}
+DEFINE_SLOW(8, b)
+DEFINE_SLOW(16, h)
+DEFINE_SLOW(32, s)
+DEFINE_SLOW(64, d)
+#undef DEFINE_SLOW
+
+static void slow_load128(struct emu_cpu *cpu, uint64_t va, uint64_t t)
 {
 	uint64_t val[2];
 
@@ -21,14 +43,13 @@ static void slow_load_v128(struct emu_cpu *cpu, uint64_t va, uint64_t t)
 	cpu->v[t].d[1] = val[1];
 }
 
-static void slow_store_v128(struct emu_cpu *cpu, uint64_t va, uint64_t t)
+static void slow_store128(struct emu_cpu *cpu, uint64_t va, uint64_t t)
 {
 	jit_sync_flags(cpu);
 	emu_st128(cpu, va, 16, cpu->v[t].d, EMU_ACC_NORMAL);
 	jit_mem_fill(cpu, va, false);
 }
 
-/* fn(cpu, va, register's number) */
 static void vector_piece(struct jit *j, const struct jit_slow *s)
 {
 	jit_before_raise(j, s);
@@ -36,56 +57,49 @@ static void vector_piece(struct jit *j, const struct jit_slow *s)
 		x86_mov_rr(&j->buf, X86_W, X86_RCX, s->reg);
 	x86_mov_imm(&j->buf, X86_RDX, s->arg);
 	jit_call(j, s->fn);
-	x86_jmp_to(&j->buf, s->back);
+	jit_slow_return(j, s);
 }
 
 static void load_v(struct jit *j, unsigned va, unsigned t, unsigned scale)
 {
+	static const void *const slow[] = { (const void *)slow_load8, (const void *)slow_load16, (const void *)slow_load32,
+		(const void *)slow_load64, (const void *)slow_load128 };
 	struct x86_buf *b = &j->buf;
+	unsigned xmm = jit_v_target(j, t);
+	struct jit_slow *s = jit_look_up(j, va, 1u << scale, false, JIT_PLAIN, vector_piece);
 
-	if (scale == 4) {
-		struct jit_slow *s = jit_look_up(j, va, 16, false, JIT_PLAIN, vector_piece);
-		s->fn = (const void *)slow_load_v128;
-		s->arg = t;
-		jit_fault_note(j, s);
-		x86_op(b, JIT_SSE_LOAD, 0, x86_mx(X86_RAX, va, 0, 0));
-		x86_op(b, JIT_SSE_STORE, 0, jit_v(t, 0));
-		s->back = x86_here(b);
-		return;
-	}
-	struct jit_slow *s = jit_look_up(j, va, 1u << scale, false, JIT_PLAIN, jit_load_piece);
-	s->fn = jit_slow_loads[JIT_PLAIN][scale];
-	s->reg2 = X86_RAX;
-	s->size = (uint8_t)scale;
+	s->fn = slow[scale];
+	s->arg = t;
 	jit_fault_note(j, s);
-	x86_op(b, jit_load_op(scale, JIT_ZERO), X86_RAX, x86_mx(X86_RAX, va, 0, 0));
-	s->back = x86_here(b);
-	x86_store(b, X86_W, jit_v(t, 0), X86_RAX);
-	x86_op(b, 0xc7 | X86_W, 0, jit_v(t, 8));
-	x86_u32(b, 0);
+	if (scale < 2) {
+		x86_op(b, jit_load_op(scale, JIT_ZERO), X86_RAX, x86_mx(X86_RAX, va, 0, 0));
+		jit_v_move(j, X86_VMOVD_IN, xmm, x86_r(X86_RAX));
+	} else {
+		jit_v_move(j, jit_v_load_op(scale), xmm, x86_mx(X86_RAX, va, 0, 0));
+	}
+	jit_v_written(j, t);
+	jit_slow_resume(j, s);
 }
 
 static void store_v(struct jit *j, unsigned va, unsigned t, unsigned scale)
 {
+	static const void *const slow[] = { (const void *)slow_store8, (const void *)slow_store16,
+		(const void *)slow_store32, (const void *)slow_store64, (const void *)slow_store128 };
 	struct x86_buf *b = &j->buf;
+	unsigned xmm = jit_v_get(j, t);
+	struct jit_slow *s = jit_look_up(j, va, 1u << scale, true, JIT_PLAIN, vector_piece);
 
-	if (scale == 4) {
-		struct jit_slow *s = jit_look_up(j, va, 16, true, JIT_PLAIN, vector_piece);
-		s->fn = (const void *)slow_store_v128;
-		s->arg = t;
-		x86_op(b, JIT_SSE_LOAD, 0, jit_v(t, 0));
+	s->fn = slow[scale];
+	s->arg = t;
+	if (scale < 2) {
+		jit_v_move(j, X86_VMOVD_OUT, xmm, x86_r(X86_RDX));
 		jit_fault_note(j, s);
-		x86_op(b, JIT_SSE_STORE, 0, x86_mx(X86_RAX, va, 0, 0));
-		s->back = x86_here(b);
-		return;
+		x86_op(b, jit_store_op(scale), X86_RDX, x86_mx(X86_RAX, va, 0, 0));
+	} else {
+		jit_fault_note(j, s);
+		jit_v_move(j, jit_v_store_op(scale), xmm, x86_mx(X86_RAX, va, 0, 0));
 	}
-	x86_load(b, X86_W, X86_RDX, jit_v(t, 0));
-	struct jit_slow *s = jit_look_up(j, va, 1u << scale, true, JIT_PLAIN, jit_store_piece);
-	s->fn = jit_slow_stores[JIT_PLAIN][scale];
-	s->reg2 = X86_RDX;
-	jit_fault_note(j, s);
-	x86_op(b, jit_store_op(scale), X86_RDX, x86_mx(X86_RAX, va, 0, 0));
-	s->back = x86_here(b);
+	jit_slow_resume(j, s);
 }
 
 #define VECTOR_FORMS(name, unscaled_name, op, scale) \
@@ -161,25 +175,24 @@ static void post_index(struct jit *j, unsigned n, unsigned rm, unsigned bytes)
 
 static void registers(struct jit *j, bool is_load, unsigned t, unsigned n, unsigned rm, bool q, unsigned count)
 {
-	/* movdqu, movq */
-	uint32_t load = q ? JIT_SSE_LOAD : 0x7e | X86_F3 | X86_0F, store = q ? JIT_SSE_STORE : 0xd6 | X86_66 | X86_0F;
 	struct x86_buf *b = &j->buf;
-	unsigned bytes = q ? 16 : 8, va = jit_address(j, n, 0);
+	unsigned scale = q ? 4 : 3, xmm[4];
+
+	for (unsigned i = 0; i < count; i++)
+		xmm[i] = is_load ? jit_v_target(j, (t + i) & 31) : jit_v_get(j, (t + i) & 31);
+	unsigned va = jit_address(j, n, 0);
 	/* Three are looked up as if they were four. */
-	struct jit_slow *s = jit_look_up(j, va, bytes * (count == 3 ? 4 : count), !is_load, JIT_PLAIN, jit_whole_piece);
+	struct jit_slow *s = jit_look_up(j, va, (count == 3 ? 4 : count) << scale, !is_load, JIT_PLAIN, jit_whole_piece);
 
 	x86_alu(b, X86_ADD, X86_W, X86_RAX, x86_r(va));
-	if (!is_load)
-		for (unsigned i = 0; i < count; i++)
-			x86_op(b, load, i, jit_v((t + i) & 31, 0));
 	jit_fault_note(j, s);
 	for (unsigned i = 0; i < count; i++)
-		x86_op(b, is_load ? load : store, i, x86_m(X86_RAX, (int32_t)(bytes * i)));
-	if (is_load)
-		for (unsigned i = 0; i < count; i++)
-			x86_op(b, JIT_SSE_STORE, i, jit_v((t + i) & 31, 0));
-	post_index(j, n, rm, bytes * count);
-	s->back = x86_here(b);
+		jit_v_move(j, is_load ? jit_v_load_op(scale) : jit_v_store_op(scale), xmm[i],
+			x86_m(X86_RAX, (int32_t)(i << scale)));
+	for (unsigned i = 0; is_load && i < count; i++)
+		jit_v_written(j, (t + i) & 31);
+	post_index(j, n, rm, count << scale);
+	jit_slow_resume(j, s);
 }
 
 #define REGISTERS(count) \
@@ -215,15 +228,15 @@ static void replicate(struct jit *j, unsigned t, unsigned n, unsigned rm, bool q
 		jit_fallback(j);
 		return;
 	}
-	unsigned va = jit_address(j, n, 0);
+	unsigned va = jit_address(j, n, 0), xmm = jit_v_target(j, t);
 	struct jit_slow *s = jit_look_up(j, va, 1u << size, false, JIT_PLAIN, jit_whole_piece);
 	jit_fault_note(j, s);
-	x86_v(b, broadcast[size], 0, 0, x86_mx(X86_RAX, va, 0, 0));
+	x86_v(b, broadcast[size], xmm, 0, x86_mx(X86_RAX, va, 0, 0));
 	if (!q)
-		x86_vr(b, X86_VMOVQ, 0, 0, 0);
-	x86_v(b, X86_VMOVUPS_STORE, 0, 0, jit_v(t, 0));
+		x86_vr(b, X86_VMOVQ, xmm, 0, xmm);
+	jit_v_written(j, t);
 	post_index(j, n, rm, 1u << size);
-	s->back = x86_here(b);
+	jit_slow_resume(j, s);
 }
 
 JIT_INSN(LD_rep)

@@ -8,10 +8,12 @@
  *     R12, R13         the page arrays for reads and for writes; or the tagged table, and scratch
  *     RAX, RCX, RDX    scratch within an instruction
  *     the other nine   guest registers, see jit_pin
- *     XMM0 to XMM15    scratch within an instruction; V0 to V31 live in struct emu_cpu
+ *     XMM0 to XMM7     scratch within an instruction
+ *     XMM8 to XMM15    vector registers of the guest, see emu/jit_vregs.c
  *
  * Guest registers that have no host register live in struct emu_cpu. Whenever C
- * code runs, all of them do; jit_call and the exits see to it. NZCV is in
+ * code runs, and from block to block, but for the nine, all of them do; jit_call
+ * and the exits see to it. NZCV is in
  * cpu->jit_hot.flags, in the host's form, and in cpu->nzcv only while C code
  * runs that has called jit_sync_flags (everything that may raise).
  *
@@ -112,14 +114,26 @@ struct jit_insn {
 	union a64_args args;
 };
 
+/* Which vector registers the host's are: in XMM8 + i is Vn[i], if bit i of
+ * `valid` is set, and memory has something else, if bit i of `dirty` is. */
+enum { JIT_V_FIRST = 8, JIT_V_SLOTS = 8 };
+struct jit_vregs {
+	uint8_t n[JIT_V_SLOTS];     /* 0xff: none */
+	uint16_t used[JIT_V_SLOTS]; /* when, by `clock` */
+	uint16_t clock;
+	uint8_t valid, dirty;
+};
+
 /* A piece of code that is emitted behind the block. `emit` may use the members
- * as it likes; pc and index are those of the instruction. */
+ * as it likes; pc, index and vregs are those of the instruction, where the piece
+ * was added. A piece that calls C code goes back by jit_slow_return. */
 struct jit_slow {
 	void (*emit)(struct jit *j, const struct jit_slow *s);
 	uint64_t pc;
 	unsigned index;
 	uint32_t branch[2]; /* to bind to the piece's start; 0: none */
-	uint32_t back;      /* where the piece returns to */
+	uint32_t resume;    /* where the piece returns to */
+	struct jit_vregs vregs, resume_vregs;
 	uint32_t fault;     /* the host instruction that may trap, + 1; 0: none */
 	const void *fn;
 	uint64_t arg;
@@ -227,6 +241,7 @@ struct jit {
 	unsigned i;                 /* the one that is being translated */
 	uint64_t pc;                /* its address */
 	enum jit_eflags eflags;
+	struct jit_vregs vregs;
 	bool sp_checked;            /* SP is known to be aligned */
 	bool ended;                 /* the block's code cannot go on here */
 	unsigned n_slow;
@@ -250,12 +265,6 @@ static inline struct x86_rm jit_x(unsigned n)
 	if (jit_pin[n] != X86_NO_REG)
 		return x86_r(jit_pin[n]);
 	return x86_m(X86_RBP, (int32_t)(offsetof(struct emu_cpu, x) + 8 * n) - JIT_BIAS);
-}
-
-/* A vector register, or a part of it, in memory. */
-static inline struct x86_rm jit_v(unsigned n, unsigned byte)
-{
-	return x86_m(X86_RBP, (int32_t)(offsetof(struct emu_cpu, v) + 16 * n + byte) - JIT_BIAS);
 }
 
 /* The host register that holds Xn (31: SP), or `scratch` after loading it. Leaves the flags alone. */
@@ -311,6 +320,10 @@ static inline void jit_sync_flags(struct emu_cpu *cpu)
  * `branch`, emitted behind the block. Members other than emit, pc and index are
  * zero. */
 struct jit_slow *jit_slow_add(struct jit *j, void (*emit)(struct jit *j, const struct jit_slow *s));
+/* Where it returns to: here. */
+void jit_slow_resume(struct jit *j, struct jit_slow *s);
+/* Emits the way back of one that has called C code. */
+void jit_slow_return(struct jit *j, const struct jit_slow *s);
 /* Emits the call of fn(cpu, RCX, RDX): spills what is pinned before it and
  * loads it after; the result is in RAX (and RDX). Only RBP, R12, R13 and the
  * pinned registers are kept. */
@@ -350,6 +363,17 @@ struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const u
 void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret);
 /* Whether the block's page has it. */
 bool jit_in_page(const struct jit *j, uint64_t pc);
+
+/* ---- emu/jit_vregs.c ---- */
+
+/* None is in the host's registers. */
+void jit_v_reset(struct jit *j);
+/* Emits the stores of what is not in memory. */
+void jit_v_flush(struct jit *j);
+/* The same, and forgets all. */
+void jit_v_forget(struct jit *j);
+/* Emits the loads of what is in the host's registers in `to`, and not now. */
+void jit_v_restore(struct jit *j, const struct jit_vregs *to);
 
 /* ---- emu/jit_vec.c, emu/jit_fp.c ---- */
 

@@ -174,7 +174,7 @@ JIT_INSN(REV64_vec)
 		reverse(j, a->Q, a->Rd, a->Rn, a->size ? JIT_K_REV64_16 : JIT_K_REV64_8);
 		return;
 	}
-	x86_vi(&j->buf, X86_VPSHUFD, JIT_R, 0, jit_v(a->Rn, 0), 0xb1);
+	x86_vi(&j->buf, X86_VPSHUFD, JIT_R, 0, jit_v_rm(j, a->Rn), 0xb1);
 	jit_v_store_q(j, a->Q, a->Rd, JIT_R);
 }
 
@@ -231,7 +231,7 @@ JIT_INSN(UQXTN_vec)
 
 JIT_INSN(SHLL)
 {
-	x86_v(&j->buf, jit_v_zx[a->size], JIT_N, 0, jit_v(a->Rn, a->Q ? 8 : 0));
+	jit_vr(j, jit_v_zx[a->size], JIT_N, 0, jit_v_part(j, JIT_N, a->Rn, a->Q ? 8 : 0));
 	x86_v_shift(&j->buf, X86_VSLL, a->size + 1u, JIT_R, JIT_N, 8u << a->size);
 	jit_v_store(j, a->Rd, JIT_R);
 }
@@ -345,7 +345,7 @@ static void extreme(struct jit *j, const struct a64_args_SMAXV *a, const uint32_
 	if (a->Q)
 		jit_v_load(j, JIT_R, a->Rn);
 	else
-		x86_v(&j->buf, X86_VMOVDDUP, JIT_R, 0, jit_v(a->Rn, 0));
+		x86_v(&j->buf, X86_VMOVDDUP, JIT_R, 0, jit_v_rm(j, a->Rn));
 	for (unsigned bytes = a->Q ? 8 : 4; bytes >= 1u << a->size; bytes /= 2) {
 		x86_v_shift_bytes(&j->buf, false, JIT_T, JIT_R, bytes);
 		jit_vr(j, op[a->size], JIT_R, JIT_R, JIT_T);
@@ -388,21 +388,13 @@ static unsigned imm5_at(unsigned imm5)
 
 JIT_INSN(DUP_elem)
 {
-	x86_v(&j->buf, jit_v_broadcast[imm5_size(a->imm5)], JIT_R, 0, jit_v(a->Rn, imm5_at(a->imm5)));
+	jit_vr(j, jit_v_broadcast[imm5_size(a->imm5)], JIT_R, 0, jit_v_part(j, JIT_N, a->Rn, imm5_at(a->imm5)));
 	jit_v_store_q(j, a->Q, a->Rd, JIT_R);
-}
-
-/* `reg` = an element, zero-extended. */
-static void load_elem(struct jit *j, unsigned reg, unsigned size, struct x86_rm mem)
-{
-	static const uint32_t load[4] = { X86_MOVZX8, X86_MOVZX16, X86_MOV_LOAD, X86_MOV_LOAD | X86_W };
-
-	x86_op(&j->buf, load[size], reg, mem);
 }
 
 JIT_INSN(DUP_elem_s)
 {
-	load_elem(j, X86_RAX, imm5_size(a->imm5), jit_v(a->Rn, imm5_at(a->imm5)));
+	jit_v_elem_out(j, X86_RAX, imm5_size(a->imm5), a->Rn, imm5_at(a->imm5));
 	x86_v(&j->buf, X86_VMOVD_IN | X86_W, JIT_R, 0, x86_r(X86_RAX));
 	jit_v_store(j, a->Rd, JIT_R);
 }
@@ -420,7 +412,7 @@ JIT_INSN(UMOV)
 {
 	unsigned reg = a->Rd == 31 ? X86_RAX : jit_target(a->Rd, X86_RAX);
 
-	load_elem(j, reg, imm5_size(a->imm5), jit_v(a->Rn, imm5_at(a->imm5)));
+	jit_v_elem_out(j, reg, imm5_size(a->imm5), a->Rn, imm5_at(a->imm5));
 	jit_write_z(j, a->Rd, reg);
 }
 
@@ -429,7 +421,8 @@ JIT_INSN(SMOV)
 	static const uint32_t load[3] = { X86_MOVSX8, X86_MOVSX16, X86_MOVSXD };
 	unsigned reg = a->Rd == 31 ? X86_RAX : jit_target(a->Rd, X86_RAX);
 
-	x86_op(&j->buf, load[imm5_size(a->imm5)] | (a->Q ? X86_W : 0), reg, jit_v(a->Rn, imm5_at(a->imm5)));
+	jit_v_elem_out(j, X86_RAX, imm5_size(a->imm5), a->Rn, imm5_at(a->imm5));
+	x86_op(&j->buf, load[imm5_size(a->imm5)] | (a->Q ? X86_W : 0), reg, x86_r(X86_RAX));
 	jit_write_z(j, a->Rd, reg);
 }
 
@@ -453,7 +446,8 @@ JIT_INSN(INS_elem)
 {
 	unsigned size = imm5_size(a->imm5);
 
-	insert(j, a->Rd, a->imm5, jit_v(a->Rn, (unsigned)a->imm4 >> size << size));
+	jit_v_elem_out(j, X86_RAX, size, a->Rn, (unsigned)a->imm4 >> size << size);
+	insert(j, a->Rd, a->imm5, x86_r(X86_RAX));
 }
 
 /* ---- Permutation ---- */

@@ -438,7 +438,7 @@ INSERT(BIF, JIT_D, JIT_N, JIT_M, true)
 /* Extends a half of Vn. */
 static void load_extended(struct jit *j, bool is_signed, unsigned size, bool upper, unsigned xmm, unsigned n)
 {
-	x86_v(&j->buf, (is_signed ? jit_v_sx : jit_v_zx)[size], xmm, 0, jit_v(n, upper ? 8 : 0));
+	jit_vr(j, (is_signed ? jit_v_sx : jit_v_zx)[size], xmm, 0, jit_v_part(j, xmm, n, upper ? 8 : 0));
 }
 
 /* Operands extended first, then an element function of twice the size. */
@@ -540,9 +540,9 @@ static void accumulate(struct jit *j, enum product what, unsigned size, bool q, 
 static void load_element(struct jit *j, const struct a64_args_MUL_elem *a)
 {
 	if (a->size == 1)
-		x86_v(&j->buf, X86_VPBROADCASTW, JIT_M, 0, jit_v(a->Rm, 2u * (a->H << 2 | a->L << 1 | a->M)));
+		jit_vr(j, X86_VPBROADCASTW, JIT_M, 0, jit_v_part(j, JIT_M, a->Rm, 2u * (a->H << 2 | a->L << 1 | a->M)));
 	else
-		x86_v(&j->buf, X86_VPBROADCASTD, JIT_M, 0, jit_v((unsigned)a->M << 4 | a->Rm, 4u * (a->H << 1 | a->L)));
+		x86_vi(&j->buf, X86_VPSHUFD, JIT_M, 0, jit_v_rm(j, (unsigned)a->M << 4 | a->Rm), 0x55u * (a->H << 1 | a->L));
 }
 
 #define PRODUCTS(name, is_signed, what) \
@@ -665,7 +665,7 @@ static void dot(struct jit *j, bool is_signed, bool q, unsigned rd)
 	JIT_INSN(name##_elem) \
 	{ \
 		jit_v_load(j, JIT_N, a->Rn); \
-		x86_v(&j->buf, X86_VPBROADCASTD, JIT_M, 0, jit_v((unsigned)a->M << 4 | a->Rm, 4u * (a->H << 1 | a->L))); \
+		x86_vi(&j->buf, X86_VPSHUFD, JIT_M, 0, jit_v_rm(j, (unsigned)a->M << 4 | a->Rm), 0x55u * (a->H << 1 | a->L)); \
 		dot(j, is_signed, a->Q, a->Rd); \
 	}
 

@@ -159,7 +159,7 @@ SHIFT(SLI, true, LEFT, el_sli)
 static void shift_long(struct jit *j, const uint32_t *extend, unsigned size, bool upper, unsigned rd, unsigned rn,
 		       unsigned count)
 {
-	x86_v(&j->buf, extend[size], JIT_R, 0, jit_v(rn, upper ? 8 : 0));
+	jit_vr(j, extend[size], JIT_R, 0, jit_v_part(j, JIT_N, rn, upper ? 8 : 0));
 	if (count)
 		x86_v_shift(&j->buf, X86_VSLL, size + 1, JIT_R, JIT_R, count);
 	jit_v_store(j, rd, JIT_R);

@@ -227,6 +227,7 @@ static void emit_slow(struct jit *j)
 				x86_bind_here(&j->buf, s.branch[k]);
 		if (s.fault)
 			j->faults[j->n_faults++] = (struct jit_fault){ s.fault - 1, x86_here(&j->buf) };
+		j->vregs = s.vregs;
 		s.emit(j, &s);
 	}
 }
@@ -243,6 +244,7 @@ struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const u
 	j->n_slow = 0;
 	j->ended = j->sp_checked = false;
 	j->eflags = JIT_EFLAGS_NONE;
+	jit_v_reset(j);
 	decode_block(j);
 
 	while (x86_here(&j->buf) % 16)

@@ -270,7 +270,7 @@ void jit_v_narrow(struct jit *j, unsigned size, unsigned dst, unsigned src)
 static void qc_piece(struct jit *j, const struct jit_slow *s)
 {
 	x86_alu_imm(&j->buf, X86_OR, 0, JIT_CPU(fpsr), 1 << 27);
-	x86_jmp_to(&j->buf, s->back);
+	x86_jmp_to(&j->buf, s->resume);
 }
 
 void jit_v_set_qc(struct jit *j, bool q, unsigned xmm)
@@ -280,7 +280,7 @@ void jit_v_set_qc(struct jit *j, bool q, unsigned xmm)
 	jit_vr(j, X86_VPTEST, xmm, 0, xmm);
 	struct jit_slow *s = jit_slow_add(j, qc_piece);
 	s->branch[0] = x86_jcc(&j->buf, X86_NE);
-	s->back = x86_here(&j->buf);
+	jit_slow_resume(j, s);
 }
 
 /* ---- The interpreter, out of line ---- */
@@ -295,7 +295,7 @@ void jit_v_interp_piece(struct jit *j, const struct jit_slow *s)
 	jit_fallback(j);
 	j->i = i;
 	j->pc = pc;
-	x86_jmp_to(&j->buf, s->back);
+	jit_slow_return(j, s);
 }
 
 struct jit_slow *jit_v_slow(struct jit *j, uint32_t branch)

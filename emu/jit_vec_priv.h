@@ -5,9 +5,10 @@
  * instructions are calls of the interpreter, as are the forms that
  * emu/jit_ops_simd.def leaves out.
  *
- * Vector registers live in struct emu_cpu. An instruction loads its operands,
- * computes in XMM0 to XMM7, and stores all 128 bits of its result: a register
- * that is written in pieces and read as a whole is slow to load.
+ * Vector registers are used where they are in the host's (emu/jit_vregs.c), or
+ * copied to XMM0 to XMM7, where everything else is computed. Whoever uses them
+ * directly gets all of them before he adds a slow path, and writes the target
+ * when nothing can go wrong any more.
  */
 #ifndef EMU_JIT_VEC_PRIV_H
 #define EMU_JIT_VEC_PRIV_H
@@ -77,20 +78,37 @@ static inline void jit_v_imm_elems(struct jit *j, unsigned xmm, unsigned size, u
 
 /* ---- Guest registers ---- */
 
-static inline void jit_v_load(struct jit *j, unsigned xmm, unsigned n)
+/* The host register that has Vn; it is not to be written. */
+unsigned jit_v_get(struct jit *j, unsigned n);
+static inline struct x86_rm jit_v_rm(struct jit *j, unsigned n)
 {
-	x86_v(&j->buf, X86_VMOVUPS, xmm, 0, jit_v(n, 0));
+	return x86_r(jit_v_get(j, n));
 }
 
-/* 64 bits from byte `at`; clears the rest. */
-static inline void jit_v_load64(struct jit *j, unsigned xmm, unsigned n, unsigned at)
+/* The one to compute all of Vn in, which is old until then; jit_v_written when it is done. */
+unsigned jit_v_target(struct jit *j, unsigned n);
+void jit_v_written(struct jit *j, unsigned n);
+
+/* Copies all of it. */
+void jit_v_load(struct jit *j, unsigned xmm, unsigned n);
+void jit_v_store(struct jit *j, unsigned n, unsigned xmm);
+/* 64 bits from byte `at`, 0 or 8; clears the rest. */
+void jit_v_load64(struct jit *j, unsigned xmm, unsigned n, unsigned at);
+/* The register that has Vn from byte `at` on in its lower part: its own, or `scratch`. */
+unsigned jit_v_part(struct jit *j, unsigned scratch, unsigned n, unsigned at);
+/* General register = element of Vn at byte `at`, zero-extended. */
+void jit_v_elem_out(struct jit *j, unsigned reg, unsigned size, unsigned n, unsigned at);
+/* A move without a second source (X86_VMOV*), in the host's encoding. */
+void jit_v_move(struct jit *j, uint32_t op, unsigned reg, struct x86_rm rm);
+/* Those from memory, which clear the rest, and to it, by log2 of the size: 2 to 4. */
+static inline uint32_t jit_v_load_op(unsigned scale)
 {
-	x86_v(&j->buf, X86_VMOVQ, xmm, 0, jit_v(n, at));
+	return scale == 2 ? X86_VMOVD_IN : scale == 3 ? X86_VMOVQ : X86_VMOVUPS;
 }
 
-static inline void jit_v_store(struct jit *j, unsigned n, unsigned xmm)
+static inline uint32_t jit_v_store_op(unsigned scale)
 {
-	x86_v(&j->buf, X86_VMOVUPS_STORE, xmm, 0, jit_v(n, 0));
+	return scale == 2 ? X86_VMOVD_OUT : scale == 3 ? X86_VMOVQ_STORE : X86_VMOVUPS_STORE;
 }
 
 /* The lower 64 bits alone unless `q`: the rest is cleared. Clobbers xmm then. */
@@ -139,7 +157,7 @@ struct jit_slow *jit_v_slow(struct jit *j, uint32_t branch);
 void jit_v_interp_piece(struct jit *j, const struct jit_slow *s);
 static inline void jit_v_slow_end(struct jit *j, struct jit_slow *s)
 {
-	s->back = x86_here(&j->buf);
+	jit_slow_resume(j, s);
 }
 
 #endif

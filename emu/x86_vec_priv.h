@@ -25,6 +25,7 @@ enum {
 	X86_VMOVSD = 0x10 | X86_0F | X86_F2,
 	X86_VMOVAPS = 0x28 | X86_0F,
 	X86_VMOVQ = 0x7e | X86_0F | X86_F3,  /* xmm = xmm or memory: clears the rest */
+	X86_VMOVQ_STORE = 0xd6 | X86_V0F,
 	X86_VMOVD_IN = 0x6e | X86_V0F,       /* xmm = general register or memory; with X86_W 64 bits */
 	X86_VMOVD_OUT = 0x7e | X86_V0F,      /* general register = xmm, which is the `reg` */
 	X86_VMOVDDUP = 0x12 | X86_0F | X86_F2,
@@ -38,6 +39,10 @@ enum {
 	X86_VPINSRB = 0x20 | X86_V3A,
 	X86_VPINSRW = 0xc4 | X86_V0F,
 	X86_VPINSRD = 0x22 | X86_V3A, /* with X86_W: VPINSRQ */
+	X86_VINSERTPS = 0x21 | X86_V3A,
+	X86_VPEXTRB = 0x14 | X86_V3A, /* these: the vector is the `reg` */
+	X86_VPEXTRW = 0x15 | X86_V3A,
+	X86_VPEXTRD = 0x16 | X86_V3A, /* with X86_W: VPEXTRQ */
 
 	/* logic */
 	X86_VPAND = 0xdb | X86_V0F,

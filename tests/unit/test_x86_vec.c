@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 /* What stands where: a vector or general register in `reg`, `src` (if there is one), `rm`; an immediate. */
-enum form { RVM, RVMI, RM, RMI, RVMR, R_GPR, RV_GPR, RVI_GPR, GPR_R, GPR_RM, LEGACY, LEGACY_I };
+enum form { RVM, RVMI, RM, RMI, RVMR, R_GPR, RI_GPR, RV_GPR, RVI_GPR, GPR_R, GPR_RM, LEGACY, LEGACY_I };
 
 static const struct {
 	uint32_t op;
@@ -24,6 +24,8 @@ static const struct {
 	OP(VMOVD_OUT | X86_W, VMOVQ, R_GPR), SAME(VMOVMSKPS, GPR_R), SAME(VMOVMSKPD, GPR_R), SAME(VPMOVMSKB, GPR_R),
 	SAME(VPBROADCASTB, RM), SAME(VPBROADCASTW, RM), SAME(VPBROADCASTD, RM), SAME(VPBROADCASTQ, RM),
 	SAME(VPINSRB, RVI_GPR), SAME(VPINSRW, RVI_GPR), SAME(VPINSRD, RVI_GPR), OP(VPINSRD | X86_W, VPINSRQ, RVI_GPR),
+	SAME(VINSERTPS, RVMI), OP(VMOVQ_STORE, VMOVQ, RM), SAME(VPEXTRB, RI_GPR), SAME(VPEXTRW, RI_GPR),
+	SAME(VPEXTRD, RI_GPR), OP(VPEXTRD | X86_W, VPEXTRQ, RI_GPR),
 	SAME(VPAND, RVM), SAME(VPANDN, RVM), SAME(VPOR, RVM), SAME(VPXOR, RVM), SAME(VPTEST, RM),
 	SAME(VPBLENDVB, RVMR), SAME(VPBLENDD, RVMI), SAME(VPBLENDW, RVMI),
 	SAME(VPADDB, RVM), SAME(VPADDW, RVM), SAME(VPADDD, RVM), SAME(VPADDQ, RVM), SAME(VPSUBB, RVM), SAME(VPSUBW, RVM),
@@ -110,8 +112,8 @@ static void try_one(unsigned row, unsigned reg, unsigned src, struct x86_rm rm)
 	enum form form = rows[row].form;
 	bool legacy = form == LEGACY || form == LEGACY_I;
 	bool has_src = form == RVM || form == RVMI || form == RVMR || form == RV_GPR || form == RVI_GPR;
-	bool has_imm = form == RVMI || form == RMI || form == RVI_GPR || form == LEGACY_I;
-	bool stores = op == X86_VMOVUPS_STORE || (op & ~X86_W) == X86_VMOVD_OUT;
+	bool has_imm = form == RVMI || form == RMI || form == RI_GPR || form == RVI_GPR || form == LEGACY_I;
+	bool stores = op == X86_VMOVUPS_STORE || op == X86_VMOVQ_STORE || (op & ~X86_W) == X86_VMOVD_OUT || form == RI_GPR;
 	struct x86_buf b = empty();
 	unsigned i = 0;
 
@@ -130,7 +132,7 @@ static void try_one(unsigned row, unsigned reg, unsigned src, struct x86_rm rm)
 
 	ZydisDecodedInstruction insn = decode(&b);
 	ck_assert_msg(insn.mnemonic == rows[row].mnemonic, "row %u: %s", row, ZydisMnemonicGetString(insn.mnemonic));
-	bool rm_general = form == R_GPR || form == RV_GPR || form == RVI_GPR;
+	bool rm_general = form == R_GPR || form == RI_GPR || form == RV_GPR || form == RVI_GPR;
 	if (stores) {
 		check_rm(&operands[0], rm, rm_general);
 		check_register(&operands[1], reg, false);
