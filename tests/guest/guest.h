@@ -25,6 +25,17 @@ uint64_t hvc(uint64_t x0, uint64_t x1, uint64_t x2, uint64_t x3);
 uint64_t call_el0(uint64_t (*fn)(uint64_t arg), uint64_t arg, uint64_t spsr);
 extern char el0_done[], el0_return[], secondary_start[], heap[], user_start[], user_end[], vectors[];
 
+/* Turns vCPUs 1, 2, ... on, as far as there are any; how many there are. */
+unsigned start_others(void);
+/* Waits until n vCPUs are here. */
+void barrier(unsigned n);
+uint64_t ms_from_now(uint64_t ms);
+bool is_past(uint64_t when);
+/* Devices and RAM where they are, by the first two entries of this table, whose others are the caller's. */
+void mmu_on(uint64_t *l1);
+/* How many times as long as usual a test is to take: X3 at the start, 1 if that is 0. */
+extern uint64_t patience;
+
 /* One access that may fault: the exception is noted, and the instruction skipped. */
 extern volatile bool expecting;
 extern volatile struct fault { bool taken; uint64_t esr, far, elr, spsr, vector; } fault;

@@ -6,7 +6,7 @@
 
 #define UART ((volatile uint32_t *)0x09000000)
 
-uint64_t el0_return_sp;
+uint64_t el0_return_sp, patience;
 
 __attribute__((weak)) void secondary(uint64_t n)
 {
@@ -123,6 +123,62 @@ __attribute__((weak)) void exception(struct frame *f)
 	print("unexpected exception: vector %x esr %x far %x elr %x spsr %x\n", f->vector * 0x80, f->esr, f->far,
 		f->elr, f->spsr);
 	stop();
+}
+
+/* ---- Several vCPUs ---- */
+
+static volatile uint32_t arrived, round;
+static unsigned n_others;
+
+unsigned start_others(void)
+{
+	while (hvc(0xc4000003, n_others + 1, (uint64_t)secondary_start, n_others + 1) == 0)
+		n_others++;
+	return n_others + 1;
+}
+
+void barrier(unsigned n)
+{
+	uint32_t now = __atomic_load_n(&round, __ATOMIC_ACQUIRE), seen;
+
+	if (__atomic_add_fetch(&arrived, 1, __ATOMIC_ACQ_REL) == n) {
+		arrived = 0;
+		__atomic_store_n(&round, now + 1, __ATOMIC_RELEASE);
+		return;
+	}
+	for (unsigned spins = 0; spins < 2000; spins++) {
+		if (__atomic_load_n(&round, __ATOMIC_ACQUIRE) != now)
+			return;
+	}
+	asm volatile("sevl\n"
+		"1: wfe\n"
+		"ldaxr %w0, [%1]\n"
+		"cmp %w0, %w2\n"
+		"b.eq 1b\n" : "=&r"(seen) : "r"(&round), "r"(now) : "cc", "memory");
+}
+
+uint64_t ms_from_now(uint64_t ms)
+{
+	return read_reg(cntvct_el0) + read_reg(cntfrq_el0) / 1000 * ms;
+}
+
+bool is_past(uint64_t when)
+{
+	isb();
+	return read_reg(cntvct_el0) >= when;
+}
+
+/* T0SZ 25, tables cached and inner shareable, EPD1, IPS 40 bits; devices below 1 GiB. */
+void mmu_on(uint64_t *l1)
+{
+	l1[0] = 0x0060000000000401ull;
+	l1[1] = 0x40000000 | 0x0040000000000705ull;
+	write_reg(mair_el1, 0xff00);
+	write_reg(tcr_el1, 25ull | 1 << 8 | 1 << 10 | 3 << 12 | 1ull << 23 | 2ull << 32);
+	write_reg(ttbr0_el1, (uint64_t)l1);
+	asm volatile("dsb ish; tlbi vmalle1; dsb ish; isb" : : : "memory");
+	write_reg(sctlr_el1, read_reg(sctlr_el1) | 1 | 1 << 2 | 1 << 12);
+	isb();
 }
 
 /* What GCC calls by itself. */

@@ -5,9 +5,9 @@
  * to print. What the guest prints goes to standard output. The exit status is 0
  * when the guest powers off, its own on a semihosting exit, 124 after a minute.
  *
- *     runner [-j] [-t] [-c CPUS] [-m MODEL] FILE
+ *     runner [-j] [-t] [-c CPUS] [-m MODEL] [-p N] FILE
  *
- * -j: with the JIT; -t: with the JIT, which has no page arrays.
+ * -j: with the JIT; -t: with the JIT, which has no page arrays; -p: N times as much patience, for storms.
  */
 #include "devices/gic.h"
 #include "emu/system.h"
@@ -73,17 +73,19 @@ static void die(const char *what, const struct vmd_error *err)
 int main(int argc, char **argv)
 {
 	struct vmd_error err = { .message = "" };
-	unsigned n_cpus = 1;
+	unsigned n_cpus = 1, patience = 1;
 	const char *model = "max";
 	int opt;
 
 	enum emu_accel accel = EMU_ACCEL_INTERP;
 	unsigned jit_debug = 0;
-	while ((opt = getopt(argc, argv, "jtc:m:")) != -1) {
+	while ((opt = getopt(argc, argv, "jtc:m:p:")) != -1) {
 		if (opt == 'c')
 			n_cpus = (unsigned)atoi(optarg);
 		else if (opt == 'm')
 			model = optarg;
+		else if (opt == 'p')
+			patience = (unsigned)atoi(optarg);
 		else if (opt == 'j' || opt == 't')
 			accel = EMU_ACCEL_JIT;
 		else
@@ -144,14 +146,14 @@ int main(int argc, char **argv)
 		emu_system_connect(sys, i, EMU_OUT_TIMER_VIRT, devices_gic_ppi(gic, i, 27));
 		emu_system_connect(sys, i, EMU_OUT_PMU, devices_gic_ppi(gic, i, 23));
 	}
-	emu_system_set_boot(sys, &(struct emu_boot){ .pc = RAM_BASE + LOAD_AT });
+	emu_system_set_boot(sys, &(struct emu_boot){ .pc = RAM_BASE + LOAD_AT, .x[3] = patience });
 	sem_init(&finished, 0, 0);
 	emu_clock_resume(clock);
 	emu_system_resume(sys);
 
 	struct timespec until;
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 60;
+	until.tv_sec += 60 * patience;
 	if (sem_timedwait(&finished, &until)) {
 		emu_system_pause(sys);
 		for (unsigned i = 0; i < n_cpus; i++) {

@@ -18,7 +18,11 @@ _start:
 	b.hs	3f
 	str	xzr, [x1], #8
 	b	2b
-3:	bl	main
+3:	cmp	x3, #0
+	csinc	x3, x3, xzr, ne
+	ldr	x1, =patience
+	str	x3, [x1]
+	bl	main
 	ldr	x0, =0x84000008		/* PSCI SYSTEM_OFF */
 	hvc	#0
 4:	wfi
