@@ -11,23 +11,18 @@
  * whose entries carry a key: a number that belongs to one exception level in
  * one address space, and is replaced when a mapping of code in it changes.
  *
- * Code memory is a memfd mapped twice, for writing and for executing. It is
- * filled from the start; when it is full, everything is thrown away, in the
- * loop, when nothing is running. Thread: the vCPU's own.
+ * Code memory is bounded: emu/jit_cache.c. Thread: the vCPU's own.
  */
 #include "emu/jit_priv.h"
 
 #include "emu/access_priv.h"
 #include "emu/code_priv.h"
 #include "emu/sys_priv.h"
+#include "emu/vcpu_priv.h"
 
 #include <cpuid.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-enum { BUF_SIZE = 64 << 20 };
 
 /* ---- The thunks ---- */
 
@@ -153,7 +148,7 @@ static __attribute__((noinline)) bool run(struct emu_cpu *cpu)
 		if (!block)
 			return true;
 		if (link && epoch == j->epoch)
-			x86_bind(&j->buf, link, block->code);
+			jit_cache_link(j, link, block->code);
 		j->n_dispatched++;
 		cpu->jit_hot.flags = jit_flags_of(cpu->nzcv);
 		jit_fault_enter(j);
@@ -182,23 +177,6 @@ void emu_jit_run(struct emu_cpu *cpu)
 
 /* ---- Life ---- */
 
-static bool map_code(struct jit *j)
-{
-	int fd = memfd_create("vmd-jit", MFD_CLOEXEC);
-
-	if (fd < 0)
-		return false;
-	bool ok = ftruncate(fd, BUF_SIZE) == 0;
-	void *rw = ok ? mmap(NULL, BUF_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
-	void *rx = ok ? mmap(NULL, BUF_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) : MAP_FAILED;
-	close(fd);
-	if (rw != MAP_FAILED)
-		j->buf.start = rw;
-	if (rx != MAP_FAILED)
-		j->buf.exec = rx;
-	return rw != MAP_FAILED && rx != MAP_FAILED;
-}
-
 static bool host_can(void)
 {
 	unsigned a, b, c, d;
@@ -218,19 +196,17 @@ bool emu_jit_init(struct emu_cpu *cpu, struct vmd_error *err)
 	cpu->jit = j;
 	if (j)
 		j->cpu = cpu;
-	if (!j || !jit_block_init(j) || !map_code(j)) {
+	if (!j || !jit_cache_init(j, cpu->system->jit_cache) || !jit_block_init(j)) {
 		vmd_error_set(err, VMD_ERR_NO_MEMORY, errno, "Cannot make the translator of vCPU %u", cpu->index);
 		vmd_error_hint(err, "Where executable memory is forbidden, run the machine with accel=interp.");
 		return false;
 	}
 	if (!jit_fault_init(err) || !jit_mem_init(j, err))
 		return false;
-	j->jumps = (struct jit_jump *)(void *)j->buf.start;
-	j->buf.end = j->buf.start + BUF_SIZE;
-	j->buf.p = j->buf.start + JIT_JUMPS * sizeof(struct jit_jump);
+	j->debug = cpu->system->jit_debug;
 	make_thunks(j);
 	jit_vec_init(j);
-	j->code_start = x86_here(&j->buf);
+	jit_cache_begin(j);
 	for (unsigned i = 0; i <= EMU_JIT_LOW_SETS; i++)
 		jit_context_renew(j, &j->context[i]);
 	return true;
@@ -244,10 +220,7 @@ void emu_jit_fini(struct emu_cpu *cpu)
 		return;
 	cpu->jit = NULL;
 	jit_mem_fini(j);
-	if (j->buf.start)
-		munmap(j->buf.start, BUF_SIZE);
-	if (j->buf.exec)
-		munmap((void *)(uintptr_t)j->buf.exec, BUF_SIZE);
+	jit_cache_fini(j);
 	jit_block_fini(j);
 	free(j);
 }

@@ -9,19 +9,26 @@
 
 #include <stdlib.h>
 
-enum {
-	HASH_SIZE = 1 << 15,
-	PAGE_HASH_SIZE = 1 << 12,
-};
+enum { BLOCKS_PER_CHAIN = 4, BLOCKS_PER_PAGE_CHAIN = 32 };
+
+static uint32_t hash_size(const struct jit *j)
+{
+	return j->max_blocks / BLOCKS_PER_CHAIN;
+}
+
+static uint32_t page_hash_size(const struct jit *j)
+{
+	return j->max_blocks / BLOCKS_PER_PAGE_CHAIN;
+}
 
 static struct jit_block **hash_chain(struct jit *j, uint64_t pc)
 {
-	return &j->hash[(pc >> 2 ^ pc >> 17) % HASH_SIZE];
+	return &j->hash[(pc >> 2 ^ pc >> 17) & (hash_size(j) - 1)];
 }
 
 static struct jit_block **page_chain(struct jit *j, uint64_t pa)
 {
-	return &j->pages[(pa >> 12) % PAGE_HASH_SIZE];
+	return &j->pages[(pa >> 12) & (page_hash_size(j) - 1)];
 }
 
 struct jit_block *jit_block_find(struct jit *j, uint64_t pc, uint64_t pa, uint32_t flags)
@@ -33,33 +40,45 @@ struct jit_block *jit_block_find(struct jit *j, uint64_t pc, uint64_t pa, uint32
 	return block;
 }
 
-void jit_block_add(struct jit *j)
+struct jit_block *jit_block_add(struct jit *j)
 {
-	struct jit_block *block = &j->blocks[j->n_blocks++];
+	struct jit_block *block = &j->blocks[j->block_head++ & (j->max_blocks - 1)];
+	struct jit_block **hash_at = hash_chain(j, j->block_pc), **page_at = page_chain(j, j->block_pa);
 
 	*block = (struct jit_block){ .pc = j->block_pc, .pa = j->block_pa, .flags = j->block_flags, .code = j->block_code,
-		.hash_next = *hash_chain(j, j->block_pc), .page_next = *page_chain(j, j->block_pa) };
-	*hash_chain(j, j->block_pc) = block;
-	*page_chain(j, j->block_pa) = block;
+		.drops = j->drops, .hash_next = *hash_at, .hash_at = hash_at, .page_next = *page_at, .page_at = page_at };
+	if (block->hash_next)
+		block->hash_next->hash_at = &block->hash_next;
+	if (block->page_next)
+		block->page_next->page_at = &block->page_next;
+	*hash_at = *page_at = block;
+	return block;
 }
 
-void jit_block_forget_all(struct jit *j)
+/* Takes the block out of the hashes. */
+static void unlink_block(struct jit_block *block)
 {
-	memset(j->hash, 0, HASH_SIZE * sizeof(j->hash[0]));
-	memset(j->pages, 0, PAGE_HASH_SIZE * sizeof(j->pages[0]));
-	memset(j->jumps, 0, JIT_JUMPS * sizeof(j->jumps[0]));
-	j->n_blocks = j->n_faults = 0;
-	j->buf.p = j->buf.start + j->code_start;
-	j->epoch++;
+	*block->hash_at = block->hash_next;
+	if (block->hash_next)
+		block->hash_next->hash_at = block->hash_at;
+	*block->page_at = block->page_next;
+	if (block->page_next)
+		block->page_next->page_at = block->page_at;
+	block->dropped = true;
 }
 
-static void unlink_block(struct jit *j, struct jit_block *block)
+void jit_block_evict(struct jit *j, uint32_t start, uint32_t end)
 {
-	struct jit_block **at = hash_chain(j, block->pc);
-
-	while (*at != block)
-		at = &(*at)->hash_next;
-	*at = block->hash_next;
+	for (; j->block_tail != j->block_head; j->block_tail++) {
+		struct jit_block *block = &j->blocks[j->block_tail & (j->max_blocks - 1)];
+		struct jit_jump *jump = &j->jumps[jit_jump_index(block->pc)];
+		if (block->code < start || block->code >= end)
+			return;
+		if (jump->code == x86_exec_at(&j->buf, block->code))
+			*jump = (struct jit_jump){ 0 };
+		if (!block->dropped && block->drops == j->drops)
+			unlink_block(block);
+	}
 }
 
 static void renew_all(struct jit *j)
@@ -77,15 +96,12 @@ void emu_jit_drop_page(struct emu_cpu *cpu, uint64_t page_pa)
 	if (!j)
 		return;
 	page_pa &= ~EMU_PAGE_MASK;
-	for (struct jit_block **at = page_chain(j, page_pa); *at;) {
-		struct jit_block *block = *at;
-		if ((block->pa & ~EMU_PAGE_MASK) != page_pa) {
-			at = &block->page_next;
-			continue;
+	for (struct jit_block *block = *page_chain(j, page_pa), *next; block; block = next) {
+		next = block->page_next;
+		if ((block->pa & ~EMU_PAGE_MASK) == page_pa) {
+			unlink_block(block);
+			found = true;
 		}
-		*at = block->page_next;
-		unlink_block(j, block);
-		found = true;
 	}
 	if (found)
 		renew_all(j);
@@ -95,27 +111,26 @@ void emu_jit_drop_all(struct emu_cpu *cpu)
 {
 	struct jit *j = cpu->jit;
 
-	if (!j || !j->n_blocks)
+	if (!j || j->block_head == j->block_tail)
 		return;
-	/* The code itself may be running: it goes when room is needed. */
-	memset(j->hash, 0, HASH_SIZE * sizeof(j->hash[0]));
-	memset(j->pages, 0, PAGE_HASH_SIZE * sizeof(j->pages[0]));
+	/* The code itself may be running: it goes when its turn comes. */
+	memset(j->hash, 0, hash_size(j) * sizeof(j->hash[0]));
+	memset(j->pages, 0, page_hash_size(j) * sizeof(j->pages[0]));
+	j->drops++;
 	renew_all(j);
 }
 
 bool jit_block_init(struct jit *j)
 {
-	j->blocks = malloc(JIT_MAX_BLOCKS * sizeof(j->blocks[0]));
-	j->faults = malloc(JIT_MAX_FAULTS * sizeof(j->faults[0]));
-	j->hash = calloc(HASH_SIZE, sizeof(j->hash[0]));
-	j->pages = calloc(PAGE_HASH_SIZE, sizeof(j->pages[0]));
-	return j->blocks && j->faults && j->hash && j->pages;
+	j->blocks = malloc(j->max_blocks * sizeof(j->blocks[0]));
+	j->hash = calloc(hash_size(j), sizeof(j->hash[0]));
+	j->pages = calloc(page_hash_size(j), sizeof(j->pages[0]));
+	return j->blocks && j->hash && j->pages;
 }
 
 void jit_block_fini(struct jit *j)
 {
 	free(j->blocks);
-	free(j->faults);
 	free(j->hash);
 	free(j->pages);
 }

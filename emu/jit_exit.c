@@ -86,7 +86,7 @@ static void exit_in_page(struct jit *j, uint64_t target)
 
 	if (target <= j->pc)
 		jit_check_attention(j, target);
-	if (block) {
+	if (block && jit_cache_is_near(j, x86_here(&j->buf), block->code)) {
 		x86_jmp_to(&j->buf, block->code);
 	} else if (target == j->block_pc && flags == j->block_flags) {
 		x86_jmp_to(&j->buf, j->block_code);
@@ -111,6 +111,12 @@ void jit_exit_rax(struct jit *j, unsigned btype)
 	struct x86_buf *b = &j->buf;
 
 	jit_v_flush(j);
+	if (j->debug & EMU_JIT_NO_CHAIN) {
+		miss_piece(j, &(struct jit_slow){ .kind = (uint8_t)btype });
+		j->ended = true;
+		return;
+	}
+
 	x86_mov_rr(b, 0, X86_RCX, X86_RAX);
 	x86_shift_imm(b, X86_SHR, 0, X86_RCX, JIT_JUMP_FOLD);
 	x86_alu(b, X86_XOR, 0, X86_RCX, x86_r(X86_RAX));
@@ -158,7 +164,9 @@ void jit_exit_to(struct jit *j, uint64_t target)
 	const struct jit_vregs vregs = j->vregs;
 
 	jit_v_flush(j);
-	if (jit_in_page(j, target))
+	if (j->debug & EMU_JIT_NO_CHAIN)
+		jit_exit_dispatch_to(j, target);
+	else if (jit_in_page(j, target))
 		exit_in_page(j, target);
 	else
 		exit_to_page(j, target);

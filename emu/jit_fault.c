@@ -43,17 +43,10 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	const struct jit *j = running;
 	uint64_t at = j ? (uint64_t)*rip - (uint64_t)(uintptr_t)j->buf.exec : UINT64_MAX;
 
-	if (j && at < (uint64_t)(j->buf.p - j->buf.start)) {
-		unsigned lo = 0, hi = j->n_faults;
-		while (lo < hi) {
-			unsigned mid = lo + (hi - lo) / 2;
-			if (j->faults[mid].at < at)
-				lo = mid + 1;
-			else
-				hi = mid;
-		}
-		if (lo < j->n_faults && j->faults[lo].at == at) {
-			*rip = (greg_t)(uintptr_t)x86_exec_at(&j->buf, j->faults[lo].to);
+	if (j && at < j->code_end) {
+		uint32_t to;
+		if (jit_cache_find_fault(j, (uint32_t)at, &to)) {
+			*rip = (greg_t)(uintptr_t)x86_exec_at(&j->buf, to);
 			return;
 		}
 	}

@@ -375,7 +375,7 @@ void jit_mem_fill(struct emu_cpu *cpu, uint64_t va, bool unpriv)
 	unsigned h = va >> 55 & 1, shift = e->phys >> EMU_PHYS_SHIFT_POS & 31;
 
 	bool read = e->tag_read == tag, write = e->tag_write == tag;
-	if (!is_canonical(va) || !(read || write))
+	if (!is_canonical(va) || !(read || write) || j->debug & EMU_JIT_NO_FAST_MEM)
 		return;
 	if (view->table) {
 		struct jit_tagged *slot = tagged_slot(view, va);

@@ -103,7 +103,10 @@ struct jit_block {
 	uint64_t pc, pa;
 	uint32_t flags;
 	uint32_t code; /* offset */
-	struct jit_block *hash_next, *page_next;
+	uint32_t drops; /* jit.drops when it was made */
+	bool dropped;   /* no longer in the hashes */
+	struct jit_block *hash_next, **hash_at; /* what points to it */
+	struct jit_block *page_next, **page_at;
 };
 
 struct jit_insn {
@@ -202,6 +205,21 @@ static inline unsigned jit_jump_index(uint64_t pc)
 	return ((uint32_t)pc ^ (uint32_t)pc >> JIT_JUMP_FOLD) >> 2 & (JIT_JUMPS - 1);
 }
 
+/* ---- Code memory (emu/jit_cache.c) ---- */
+
+/* A jump into a region from another one. */
+struct jit_link {
+	uint32_t branch;    /* its end */
+	uint32_t piece;     /* where it led before */
+	uint32_t gen;       /* of the region it is in */
+};
+
+struct jit_region {
+	uint32_t gen;       /* counts the times it was emptied */
+	unsigned n_links, max_links;
+	struct jit_link *links;
+};
+
 /* ---- All of it ---- */
 
 struct jit {
@@ -209,21 +227,27 @@ struct jit {
 	struct emu_cpu *cpu;
 	size_t buf_size;
 	struct jit_jump *jumps;     /* at the start of the buffer: offset 0 */
-	uint32_t code_start;        /* where blocks begin */
+	uint32_t code_start, code_end; /* where blocks are */
+	uint32_t limit;             /* code may be put down to here; the start of the oldest region, or code_end */
+	uint32_t region_size;
+	unsigned n_regions;
+	struct jit_region *regions;
+	unsigned debug;             /* EMU_JIT_* */
 	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_link, thunk_call, thunk_jump;
 	uint32_t v_consts;          /* constants of emu/jit_vec.c */
 	uint32_t host_has;          /* JIT_HOST_MASK: what this host has */
 	uint32_t host_mxcsr;
 	bool fp_live;               /* MXCSR is the guest's */
-	unsigned epoch;             /* counts the times that all code was thrown away */
+	unsigned epoch;             /* counts the times that a region was emptied */
 
-	/* blocks */
+	/* blocks, from the oldest on: rings, whose sizes are powers of two */
 	struct jit_block *blocks;
-	unsigned n_blocks;
+	uint32_t block_head, block_tail, max_blocks;
+	uint32_t drops;             /* counts the times that all blocks were dropped */
 	struct jit_block **hash;    /* by pc */
 	struct jit_block **pages;   /* by physical page: chained by page_next, mixed */
-	struct jit_fault *faults;   /* ascending */
-	unsigned n_faults;
+	struct jit_fault *faults;
+	uint32_t fault_head, fault_tail, max_faults;
 
 	/* memory */
 	struct jit_view view[JIT_VIEWS];
@@ -343,21 +367,38 @@ void jit_exit_dispatch_to(struct jit *j, uint64_t target);
 /* Leaves for `pc` if the vCPU is wanted. Clobbers the flags. */
 void jit_check_attention(struct jit *j, uint64_t pc);
 
+/* ---- emu/jit_cache.c ---- */
+
+/* Code memory of `size` bytes: thunks and constants come first, then blocks. */
+bool jit_cache_init(struct jit *j, uint64_t size);
+void jit_cache_begin(struct jit *j);
+void jit_cache_fini(struct jit *j);
+/* Makes room for a block, where old ones were. Nothing of what there is may be running. */
+void jit_cache_make_room(struct jit *j);
+/* Whether two places go at the same time, so that one may jump to the other without jit_cache_link. */
+bool jit_cache_is_near(struct jit *j, uint32_t a, uint32_t b);
+/* Makes `branch`, which leads to a place in its own block, lead to the block at
+ * `target` for as long as that is there. */
+void jit_cache_link(struct jit *j, uint32_t branch, uint32_t target);
+/* In the order of `at`. */
+void jit_cache_add_fault(struct jit *j, uint32_t at, uint32_t to);
+bool jit_cache_find_fault(const struct jit *j, uint32_t at, uint32_t *ret_to);
+
 /* ---- emu/jit_block.c ---- */
 
-enum { JIT_MAX_BLOCKS = 1 << 18, JIT_MAX_FAULTS = 1 << 20 };
+/* When the sizes of the tables are known. */
 bool jit_block_init(struct jit *j);
 void jit_block_fini(struct jit *j);
 struct jit_block *jit_block_find(struct jit *j, uint64_t pc, uint64_t pa, uint32_t flags);
 /* The block that has just been translated. */
-void jit_block_add(struct jit *j);
-/* Throws all code away: nothing of it is running. */
-void jit_block_forget_all(struct jit *j);
+struct jit_block *jit_block_add(struct jit *j);
+/* Forgets the oldest blocks as far as their code is in [start, end). */
+void jit_block_evict(struct jit *j, uint32_t start, uint32_t end);
 
 /* ---- emu/jit_translate.c ---- */
 
-/* Makes the block at `pc`, physical address `pa`, of the page at `host`. Throws
- * all code away before that if there is no room. */
+/* Makes the block at `pc`, physical address `pa`, of the page at `host`. Others
+ * may go for that. */
 struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const uint32_t *host, uint32_t flags);
 /* For the block's flags, as far as they are set. */
 void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret);

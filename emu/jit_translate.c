@@ -9,8 +9,6 @@
 #include "emu/code_priv.h"
 #include "emu/sys_priv.h"
 
-enum { BLOCK_ROOM = 64 << 10 }; /* more than a block ever needs */
-
 /* ---- Decoding ---- */
 
 /* Instructions that are calls of the interpreter, and after which the block
@@ -23,6 +21,18 @@ static bool fallback_ends(unsigned op, const union a64_args *args)
 	const struct a64_args_MSR_imm *imm = (const void *)args;
 
 	switch (op) {
+	case A64_B:
+	case A64_BL:
+	case A64_B_cond:
+	case A64_CBZ_w:
+	case A64_CBZ_x:
+	case A64_CBNZ_w:
+	case A64_CBNZ_x:
+	case A64_TBZ:
+	case A64_TBNZ:
+	case A64_BR:
+	case A64_BLR:
+	case A64_RET:
 	case A64_SVC:
 	case A64_HVC:
 	case A64_SMC:
@@ -65,7 +75,7 @@ static bool has_features(const struct emu_cpu *cpu, unsigned op)
 /* Whether the current translation may use the instruction's translator. */
 static bool is_native(const struct jit *j, unsigned op, const union a64_args *args, uint32_t word)
 {
-	if (op == A64_OP_COUNT || !jit_ops[op].translate)
+	if (op == A64_OP_COUNT || !jit_ops[op].translate || j->debug & EMU_JIT_NO_NATIVE)
 		return false;
 	if (op == A64_HINT)
 		return jit_hint_is_native(j, (const void *)args);
@@ -179,7 +189,9 @@ done:
 
 static void decode_block(struct jit *j)
 {
-	for (j->n = 0; j->n < JIT_MAX_INSNS; j->n++) {
+	unsigned max = j->debug & EMU_JIT_ONE_INSN ? 1 : JIT_MAX_INSNS;
+
+	for (j->n = 0; j->n < max; j->n++) {
 		uint64_t pc = j->block_pc + 4 * j->n;
 		if (!jit_in_page(j, pc))
 			break;
@@ -226,7 +238,7 @@ static void emit_slow(struct jit *j)
 			if (s.branch[k])
 				x86_bind_here(&j->buf, s.branch[k]);
 		if (s.fault)
-			j->faults[j->n_faults++] = (struct jit_fault){ s.fault - 1, x86_here(&j->buf) };
+			jit_cache_add_fault(j, s.fault - 1, x86_here(&j->buf));
 		j->vregs = s.vregs;
 		s.emit(j, &s);
 	}
@@ -234,9 +246,7 @@ static void emit_slow(struct jit *j)
 
 struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const uint32_t *host, uint32_t flags)
 {
-	if (j->buf.end - j->buf.p < BLOCK_ROOM || j->n_blocks == JIT_MAX_BLOCKS ||
-	    j->n_faults > JIT_MAX_FAULTS - 4 * JIT_MAX_INSNS)
-		jit_block_forget_all(j);
+	jit_cache_make_room(j);
 	j->block_pc = pc;
 	j->block_pa = pa;
 	j->block_flags = flags;
@@ -258,7 +268,6 @@ struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const u
 	if (!j->ended)
 		jit_exit_to(j, pc + 4 * j->n);
 	emit_slow(j);
-	jit_block_add(j);
 	j->n_translated += j->n;
-	return &j->blocks[j->n_blocks - 1];
+	return jit_block_add(j);
 }

@@ -79,6 +79,12 @@ struct emu_system *emu_system_new(const struct emu_system_config *config, struct
 			config->n_cpus);
 		return NULL;
 	}
+	if (config->jit_cache && (config->jit_cache < EMU_JIT_CACHE_MIN || config->jit_cache > EMU_JIT_CACHE_MAX)) {
+		vmd_error_set(err, VMD_ERR_LIMIT, 0, "The JIT's cache has %llu to %llu bytes, not %llu",
+			(unsigned long long)EMU_JIT_CACHE_MIN, (unsigned long long)EMU_JIT_CACHE_MAX,
+			(unsigned long long)config->jit_cache);
+		return NULL;
+	}
 	struct emu_system *sys = calloc(1, sizeof(*sys));
 	if (!sys) {
 		vmd_error_set(err, VMD_ERR_NO_MEMORY, ENOMEM, "Cannot make the vCPUs");
@@ -87,6 +93,7 @@ struct emu_system *emu_system_new(const struct emu_system_config *config, struct
 	sys->model = model;
 	sys->n_cpus = config->n_cpus;
 	sys->accel = config->accel;
+	sys->jit_cache = config->jit_cache ? config->jit_cache : EMU_JIT_CACHE_DEFAULT;
 	sys->jit_debug = config->jit_debug;
 	sys->counter_hz = config->counter_hz ? config->counter_hz : DEFAULT_COUNTER_HZ;
 	sys->mem = config->mem;

@@ -67,9 +67,18 @@ struct emu_semihost {
 /* How instructions are executed. */
 enum emu_accel { EMU_ACCEL_INTERP, EMU_ACCEL_JIT };
 
+/* Bytes of translated code that each vCPU keeps. */
+#define EMU_JIT_CACHE_MIN (UINT64_C(512) << 10)
+#define EMU_JIT_CACHE_MAX (UINT64_C(1) << 30)
+#define EMU_JIT_CACHE_DEFAULT (UINT64_C(64) << 20)
+
 /* Ways to make the JIT do without something, for tests: bits of emu_system_config.jit_debug. */
 enum emu_jit_debug {
 	EMU_JIT_NO_PAGE_ARRAY = 1 << 0, /* memory is reached by tagged tables, as where address space is short */
+	EMU_JIT_ONE_INSN = 1 << 1,      /* a block is one instruction */
+	EMU_JIT_NO_CHAIN = 1 << 2,      /* every block ends in the loop */
+	EMU_JIT_NO_FAST_MEM = 1 << 3,   /* every access of memory takes the slow path */
+	EMU_JIT_NO_NATIVE = 1 << 4,     /* every instruction is a call of the interpreter */
 };
 
 /* How translated code reaches the guest's memory. */
@@ -78,6 +87,7 @@ enum emu_jit_memory { EMU_JIT_MEMORY_NONE /* there is no JIT */, EMU_JIT_MEMORY_
 struct emu_system_config {
 	const char *cpu_model;
 	enum emu_accel accel;
+	uint64_t jit_cache;             /* EMU_JIT_CACHE_MIN to _MAX; 0 means EMU_JIT_CACHE_DEFAULT */
 	unsigned jit_debug;             /* EMU_JIT_*, or 0 */
 	unsigned n_cpus;                /* 1 to EMU_MAX_CPUS */
 	uint64_t counter_hz;            /* CNTFRQ_EL0; 0 means 62500000 */

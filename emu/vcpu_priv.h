@@ -107,6 +107,7 @@ struct emu_system {
 	const struct emu_model *model;
 	unsigned n_cpus;
 	enum emu_accel accel;
+	uint64_t jit_cache;
 	unsigned jit_debug;         /* EMU_JIT_* */
 	struct emu_jit_arrays jit_arrays;
 	uint64_t counter_hz;

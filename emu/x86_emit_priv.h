@@ -26,7 +26,6 @@ enum x86_reg {
 struct x86_buf {
 	uint8_t *start;      /* of the writable mapping */
 	uint8_t *p;          /* where the next byte goes */
-	uint8_t *end;
 	const uint8_t *exec; /* start of the executable mapping */
 };
 
@@ -307,6 +306,15 @@ static inline void x86_bind(struct x86_buf *b, uint32_t branch, uint32_t target)
 	uint32_t rel = target - branch;
 
 	memcpy(b->start + branch - 4, &rel, 4);
+}
+
+/* Where a bound branch leads. */
+static inline uint32_t x86_bound_to(const struct x86_buf *b, uint32_t branch)
+{
+	uint32_t rel;
+
+	memcpy(&rel, b->start + branch - 4, 4);
+	return branch + rel;
 }
 
 static inline void x86_bind_here(struct x86_buf *b, uint32_t branch)

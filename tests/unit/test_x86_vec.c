@@ -65,7 +65,7 @@ static uint8_t bytes[64];
 
 static struct x86_buf empty(void)
 {
-	return (struct x86_buf){ .start = bytes, .p = bytes, .end = bytes + sizeof(bytes) };
+	return (struct x86_buf){ .start = bytes, .p = bytes };
 }
 
 static ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];

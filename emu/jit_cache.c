@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The JIT's code memory: a memfd mapped twice, for writing and for executing, so
+ * that it works where memory that is both is forbidden.
+ *
+ *     +-------+--------+-----------+----------+----------+----   ----+----------+
+ *     | jumps | thunks | constants | region 0 | region 1 |    ...    | region n |
+ *     +-------+--------+-----------+----------+----------+----   ----+----------+
+ *                      ^ code_start           code ^     ^ limit                ^ code_end
+ *
+ * Code is put down from code_start to code_end, and then from code_start again.
+ * Before it comes to a region, what is in there since the last round is
+ * forgotten: its blocks, the jump cache's entries for them, the jumps to them
+ * from other regions, and the table of instructions that may trap. So code goes
+ * in the order in which it was made, a little at a time, and there is no moment
+ * at which much of it goes. A block may begin in one region and end in the next,
+ * which has been emptied by then.
+ *
+ * Jumps from one block to another within a region go together with it. Those that
+ * come from another are in a list of the region they lead to, and lead to where
+ * they led before they were linked when that is emptied. The list knows by the
+ * number of times that the jump's own region has been emptied whether the jump is
+ * still there.
+ *
+ * The tables of blocks and of faults are rings in the same order; if one of them
+ * is full, the oldest region goes, too. All sizes are in proportion to the cache,
+ * and memory is touched as it is needed. Thread: the vCPU's own, from the loop,
+ * when no translated code is running.
+ */
+#include "emu/jit_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum {
+	BLOCK_ROOM = 64 << 10,   /* more than a block ever needs */
+	FAULT_ROOM = 4 * JIT_MAX_INSNS,
+	FIXED_ROOM = 64 << 10,   /* for thunks and constants */
+	MIN_REGION = 64 << 10,
+	MAX_REGION = 1 << 20,
+	REGIONS = 256,           /* as far as those two allow */
+	BYTES_PER_BLOCK = 256,   /* less than most have */
+	BYTES_PER_FAULT = 64,
+};
+
+static uint32_t power_of_two(uint64_t at_least)
+{
+	uint32_t n = 1;
+
+	while (n < at_least)
+		n *= 2;
+	return n;
+}
+
+/* ---- Life ---- */
+
+static bool map_code(struct jit *j)
+{
+	int fd = memfd_create("vmd-jit", MFD_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	bool ok = ftruncate(fd, (off_t)j->buf_size) == 0;
+	void *rw = ok ? mmap(NULL, j->buf_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+	void *rx = ok ? mmap(NULL, j->buf_size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) : MAP_FAILED;
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	if (rw != MAP_FAILED)
+		j->buf.start = rw;
+	if (rx != MAP_FAILED)
+		j->buf.exec = rx;
+	return rw != MAP_FAILED && rx != MAP_FAILED;
+}
+
+bool jit_cache_init(struct jit *j, uint64_t size)
+{
+	j->region_size = power_of_two(size / REGIONS);
+	if (j->region_size < MIN_REGION)
+		j->region_size = MIN_REGION;
+	if (j->region_size > MAX_REGION)
+		j->region_size = MAX_REGION;
+	j->n_regions = (unsigned)(size / j->region_size);
+	j->buf_size = JIT_JUMPS * sizeof(struct jit_jump) + FIXED_ROOM + (size_t)j->n_regions * j->region_size;
+	j->max_blocks = power_of_two(size / BYTES_PER_BLOCK);
+	j->max_faults = power_of_two(size / BYTES_PER_FAULT);
+	j->regions = calloc(j->n_regions, sizeof(j->regions[0]));
+	j->faults = malloc(j->max_faults * sizeof(j->faults[0]));
+	if (!j->regions || !j->faults || !map_code(j))
+		return false;
+	j->jumps = (struct jit_jump *)(void *)j->buf.start;
+	j->buf.p = j->buf.start + JIT_JUMPS * sizeof(struct jit_jump);
+	return true;
+}
+
+void jit_cache_begin(struct jit *j)
+{
+	while (x86_here(&j->buf) % 64)
+		x86_u8(&j->buf, 0xcc);
+	j->code_start = j->limit = x86_here(&j->buf);
+	j->code_end = j->code_start + j->n_regions * j->region_size;
+}
+
+void jit_cache_fini(struct jit *j)
+{
+	if (j->buf.start)
+		munmap(j->buf.start, j->buf_size);
+	if (j->buf.exec)
+		munmap((void *)(uintptr_t)j->buf.exec, j->buf_size);
+	for (unsigned i = 0; j->regions && i < j->n_regions; i++)
+		free(j->regions[i].links);
+	free(j->regions);
+	free(j->faults);
+}
+
+/* ---- Regions ---- */
+
+static struct jit_region *region_of(struct jit *j, uint32_t code)
+{
+	return &j->regions[(code - j->code_start) / j->region_size];
+}
+
+/* Empties the region that begins at `limit`. */
+static void evict_next(struct jit *j)
+{
+	struct jit_region *region = region_of(j, j->limit);
+	uint32_t start = j->limit, end = start + j->region_size;
+
+	jit_block_evict(j, start, end);
+	while (j->fault_tail != j->fault_head) {
+		uint32_t at = j->faults[j->fault_tail & (j->max_faults - 1)].at;
+		if (at < start || at >= end)
+			break;
+		j->fault_tail++;
+	}
+	for (unsigned i = 0; i < region->n_links; i++) {
+		const struct jit_link *link = &region->links[i];
+		if (region_of(j, link->branch - 4)->gen == link->gen)
+			x86_bind(&j->buf, link->branch, link->piece);
+	}
+	region->n_links = 0;
+	region->gen++;
+	j->limit = end;
+	j->epoch++;
+}
+
+void jit_cache_make_room(struct jit *j)
+{
+	for (;;) {
+		bool full = j->limit - x86_here(&j->buf) < BLOCK_ROOM || j->block_head - j->block_tail == j->max_blocks ||
+			    j->max_faults - (j->fault_head - j->fault_tail) < FAULT_ROOM;
+		if (!full)
+			return;
+		if (j->limit == j->code_end) {
+			j->buf.p = j->buf.start + j->code_start;
+			j->limit = j->code_start;
+		}
+		evict_next(j);
+	}
+}
+
+/* ---- Jumps between blocks ---- */
+
+bool jit_cache_is_near(struct jit *j, uint32_t a, uint32_t b)
+{
+	return region_of(j, a) == region_of(j, b);
+}
+
+void jit_cache_link(struct jit *j, uint32_t branch, uint32_t target)
+{
+	struct jit_region *region = region_of(j, target);
+	const struct jit_region *from = region_of(j, branch - 4);
+
+	if (from != region) {
+		if (region->n_links == region->max_links) {
+			unsigned max = region->max_links ? region->max_links * 2 : 64;
+			struct jit_link *links = realloc(region->links, max * sizeof(links[0]));
+			if (!links)
+				return; /* it goes through the loop once more, then */
+			region->links = links;
+			region->max_links = max;
+		}
+		region->links[region->n_links++] =
+			(struct jit_link){ .branch = branch, .piece = x86_bound_to(&j->buf, branch), .gen = from->gen };
+	}
+	x86_bind(&j->buf, branch, target);
+}
+
+/* ---- Instructions that may trap ---- */
+
+void jit_cache_add_fault(struct jit *j, uint32_t at, uint32_t to)
+{
+	j->faults[j->fault_head++ & (j->max_faults - 1)] = (struct jit_fault){ at, to };
+}
+
+/* How far from the oldest code on `at` is. */
+static uint32_t age_order(const struct jit *j, uint32_t at)
+{
+	return at >= j->limit ? at - j->limit : at + (j->code_end - j->limit);
+}
+
+bool jit_cache_find_fault(const struct jit *j, uint32_t at, uint32_t *ret_to)
+{
+	uint32_t lo = 0, hi = j->fault_head - j->fault_tail;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		const struct jit_fault *fault = &j->faults[(j->fault_tail + mid) & (j->max_faults - 1)];
+		if (fault->at == at) {
+			*ret_to = fault->to;
+			return true;
+		}
+		if (age_order(j, fault->at) < age_order(j, at))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return false;
+}
