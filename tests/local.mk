@@ -7,7 +7,7 @@ TEST_LIBS = $(CHECK_LIBS)
 
 # Who includes what. Shell tests get the compiler that the build uses.
 TESTS += tests/includes.sh
-EXTRA_DIST += tests/includes.sh tests/includes.awk tests/build tests/prepare tests/guests/fetch tests/guests/init .ci/run
+EXTRA_DIST += tests/includes.sh tests/includes.awk tests/build tests/prepare tests/guests/apt.sh tests/guests/fetch tests/guests/init .ci/run
 AM_TESTS_ENVIRONMENT = CC='$(CC)'; AWK='$(AWK)'; \
 	CPPFLAGS='$(CPPFLAGS) $(UV_CFLAGS) $(JANSSON_CFLAGS) $(ZLIB_CFLAGS) $(ZSTD_CFLAGS) $(CHECK_CFLAGS)'; \
 	export CC AWK CPPFLAGS;
