@@ -24,6 +24,10 @@ unsigned jit_indexed(struct jit *j, const struct a64_args_LDR_x_reg *a, unsigned
 /* PC + words * 4. */
 unsigned jit_literal(struct jit *j, int32_t words);
 void jit_write_back(struct jit *j, unsigned n, int32_t offset);
+/* What follows a load or store of structures: Xn becomes `bytes` more, or Xm more; rm is JIT_NO_INDEX where
+ * there is no writeback. */
+enum { JIT_NO_INDEX = 32 };
+void jit_post_index(struct jit *j, unsigned n, unsigned rm, unsigned bytes);
 
 /* ---- The look-up ---- */
 

@@ -154,16 +154,13 @@ JIT_INSN(LDR_Q_lit)
 
 /* ---- Whole vector registers, one after the other: LD1, ST1 ---- */
 
-/* The base becomes `bytes` more, or Xm more; rm is NO_INDEX where there is none. */
-enum { NO_INDEX = 32 };
-
-static void post_index(struct jit *j, unsigned n, unsigned rm, unsigned bytes)
+void jit_post_index(struct jit *j, unsigned n, unsigned rm, unsigned bytes)
 {
 	struct x86_buf *b = &j->buf;
 
 	if (rm == 31) {
 		jit_write_back(j, n, (int32_t)bytes);
-	} else if (rm != NO_INDEX) {
+	} else if (rm != JIT_NO_INDEX) {
 		unsigned reg = jit_target(n, X86_RAX);
 		jit_copy(j, X86_W, reg, n);
 		x86_alu(b, X86_ADD, X86_W, reg, jit_x(rm));
@@ -191,14 +188,14 @@ static void registers(struct jit *j, bool is_load, unsigned t, unsigned n, unsig
 			x86_m(X86_RAX, (int32_t)(i << scale)));
 	for (unsigned i = 0; is_load && i < count; i++)
 		jit_v_written(j, (t + i) & 31);
-	post_index(j, n, rm, count << scale);
+	jit_post_index(j, n, rm, count << scale);
 	jit_slow_resume(j, s);
 }
 
 #define REGISTERS(count) \
 	JIT_INSN(LD1_mult_##count) \
 	{ \
-		registers(j, true, a->Rt, a->Rn, NO_INDEX, a->Q, count); \
+		registers(j, true, a->Rt, a->Rn, JIT_NO_INDEX, a->Q, count); \
 	} \
 	JIT_INSN(LD1_mult_##count##_post) \
 	{ \
@@ -206,7 +203,7 @@ static void registers(struct jit *j, bool is_load, unsigned t, unsigned n, unsig
 	} \
 	JIT_INSN(ST1_mult_##count) \
 	{ \
-		registers(j, false, a->Rt, a->Rn, NO_INDEX, a->Q, count); \
+		registers(j, false, a->Rt, a->Rn, JIT_NO_INDEX, a->Q, count); \
 	} \
 	JIT_INSN(ST1_mult_##count##_post) \
 	{ \
@@ -217,34 +214,3 @@ REGISTERS(1)
 REGISTERS(2)
 REGISTERS(3)
 REGISTERS(4)
-
-/* LD1R: an element into all of a register; more registers are the interpreter's. */
-static void replicate(struct jit *j, unsigned t, unsigned n, unsigned rm, bool q, unsigned size, unsigned count)
-{
-	static const uint32_t broadcast[4] = { X86_VPBROADCASTB, X86_VPBROADCASTW, X86_VPBROADCASTD, X86_VPBROADCASTQ };
-	struct x86_buf *b = &j->buf;
-
-	if (count != 1 || !(j->host_has & JIT_VEC)) {
-		jit_fallback(j);
-		return;
-	}
-	unsigned va = jit_address(j, n, 0), xmm = jit_v_target(j, t);
-	struct jit_slow *s = jit_look_up(j, va, 1u << size, false, JIT_PLAIN, jit_whole_piece);
-	jit_fault_note(j, s);
-	x86_v(b, broadcast[size], xmm, 0, x86_mx(X86_RAX, va, 0, 0));
-	if (!q)
-		x86_vr(b, X86_VMOVQ, xmm, 0, xmm);
-	jit_v_written(j, t);
-	post_index(j, n, rm, 1u << size);
-	jit_slow_resume(j, s);
-}
-
-JIT_INSN(LD_rep)
-{
-	replicate(j, a->Rt, a->Rn, NO_INDEX, a->Q, a->size, ((unsigned)a->sel << 1 | a->Rbit) + 1);
-}
-
-JIT_INSN(LD_rep_post)
-{
-	replicate(j, a->Rt, a->Rn, a->Rm, a->Q, a->size, ((unsigned)a->sel << 1 | a->Rbit) + 1);
-}

@@ -50,7 +50,29 @@ static const struct emu_vreg constants[JIT_K_COUNT] = {
 	[JIT_K_SHA1_0] = EACH_S(0x5a827999ull),
 	[JIT_K_SHA1_1] = EACH_S(0x6ed9eba1ull),
 	[JIT_K_SHA1_2] = EACH_S(0x8f1bbcdcull),
+	[JIT_K_LD2_B] = BYTES(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15),
+	[JIT_K_LD2_H] = BYTES(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15),
+	[JIT_K_LD4_B] = BYTES(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
+	[JIT_K_LD4_H] = BYTES(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15),
 };
+
+/* Structures of three: element e of register r is element 3e + r in memory. Both
+ * directions; a byte that comes from another source is 0. */
+static void fill_structures_of_3(struct emu_vreg *k)
+{
+	for (unsigned size = 0; size < 3; size++) {
+		for (unsigned r = 0; r < 3; r++) {
+			for (unsigned byte = 0; byte < 16; byte++) {
+				unsigned at = ((byte >> size) * 3 + r) << size | (byte & ((1u << size) - 1));
+				struct emu_vreg *load = &k[JIT_K_LD3 + 9 * size + 3 * r], *store = &k[JIT_K_ST3 + 9 * size];
+				for (unsigned source = 0; source < 3; source++) {
+					load[source].b[byte] = (uint8_t)(at / 16 == source ? at % 16 : 0x80);
+					store[3 * (at / 16) + source].b[at % 16] = (uint8_t)(source == r ? byte : 0x80);
+				}
+			}
+		}
+	}
+}
 
 void jit_vec_init(struct jit *j)
 {
@@ -68,6 +90,7 @@ void jit_vec_init(struct jit *j)
 		x86_u8(&j->buf, 0xcc);
 	j->v_consts = x86_here(&j->buf);
 	memcpy(j->buf.p, constants, sizeof(constants));
+	fill_structures_of_3((struct emu_vreg *)(void *)j->buf.p);
 	j->buf.p += sizeof(constants);
 }
 

@@ -30,6 +30,10 @@ enum jit_v_const {
 	JIT_K_MIN_NORMAL_S, JIT_K_MIN_NORMAL_D, JIT_K_LOW_B, JIT_K_LOW_H, JIT_K_LOW_S, JIT_K_112_B,
 	JIT_K_ONE_FP_S, JIT_K_ONE_FP_D, JIT_K_HALF_FP_S, JIT_K_HALF_FP_D,
 	JIT_K_SHA1_0, JIT_K_SHA1_1, JIT_K_SHA1_2,
+	/* Bytes to pick: members of structures of 2 and 4 together in a register (LD2_H: also back from LD4_H). Of three
+	 * registers: by log2 of the element's size, by result, by source. */
+	JIT_K_LD2_B, JIT_K_LD2_H, JIT_K_LD4_B, JIT_K_LD4_H,
+	JIT_K_LD3, JIT_K_ST3 = JIT_K_LD3 + 27, JIT_K_ST3_END = JIT_K_ST3 + 27 - 1,
 	JIT_K_COUNT
 };
 

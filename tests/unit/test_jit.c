@@ -17,6 +17,7 @@
  *
  *     JIT_SEED=n    begins with this seed (default 1)
  *     JIT_BLOCKS=n  blocks to try (default 3000)
+ *     JIT_MORE=NAME every other instruction is one whose name begins with this
  *
  * A difference is reduced to the instructions that it needs, and listed.
  */
@@ -263,6 +264,20 @@ static bool names_register(uint32_t insn, unsigned reg)
 	return (insn & 31) == reg || (insn >> 5 & 31) == reg || (insn >> 10 & 31) == reg || (insn >> 16 & 31) == reg;
 }
 
+/* JIT_MORE's instructions. */
+static uint16_t more[A64_OP_COUNT];
+static unsigned n_more;
+
+static void find_more(void)
+{
+	const char *prefix = getenv("JIT_MORE");
+
+	for (unsigned i = 0; prefix && i < A64_OP_COUNT; i++)
+		if (strncmp(a64_encodings[i].name, prefix, strlen(prefix)) == 0)
+			more[n_more++] = (uint16_t)i;
+	ck_assert_msg(!prefix || n_more, "JIT_MORE: no instruction's name begins with %s", prefix);
+}
+
 /* Some instructions are worth more than one in a thousand. */
 static unsigned random_op(void)
 {
@@ -273,7 +288,7 @@ static unsigned random_op(void)
 	};
 	enum { N = sizeof(favourites) / sizeof(favourites[0]) };
 	for (;;) {
-		unsigned op = below(4) == 0 ? favourites[below(N)] : below(3) ? below(A64_SHADD_vec) : below(A64_OP_COUNT);
+		unsigned op = n_more && below(2) ? more[below(n_more)] : below(4) == 0 ? favourites[below(N)] : below(3) ? below(A64_SHADD_vec) : below(A64_OP_COUNT);
 		if (op < A64_OP_COUNT && !IS_IN(excluded, op) &&
 		    !(follow ? IS_IN(makes_addresses, op) || op == A64_BLR || op == A64_BLRA || op == A64_BLRAZ : IS_IN(follows_addresses, op)))
 			return op;
@@ -507,6 +522,8 @@ static void try_blocks(uint64_t n)
 	static struct test_case c;
 	uint64_t first = setting("JIT_SEED", 1), bad = 0, limit = setting("JIT_REPORTS", 3);
 
+	if (!n_more)
+		find_more();
 	for (uint64_t seed = first; seed < first + n && bad < limit; seed++) {
 		make_case(&c, seed);
 		bool failed = fails(&c);
