@@ -18,6 +18,7 @@ void exception(struct frame *f);
 
 /* Prints: %x hexadecimal, %d decimal, %s string, %c character; all arguments but strings 64 bits. */
 void print(const char *fmt, ...);
+void *memcpy(void *dst, const void *src, size_t n);
 /* What vCPU n does after CPU_ON with secondary_start and n. */
 void secondary(uint64_t n);
 void stop(void) __attribute__((noreturn));

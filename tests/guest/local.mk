@@ -4,7 +4,7 @@
 # head of each program).
 EXTRA_DIST += tests/guest/check.sh tests/guest/guest.h tests/guest/guest.ld tests/guest/start.S tests/guest/lib.c \
 	tests/guest/mmu.c tests/guest/exception.c tests/guest/timer.c tests/guest/smp.c tests/guest/debug.c \
-	tests/guest/litmus.c tests/guest/litmus.expected \
+	tests/guest/litmus.c tests/guest/litmus.expected tests/guest/storm.c tests/guest/storm.expected \
 	tests/guest/mmu.expected tests/guest/exception.expected tests/guest/timer.expected \
 	tests/guest/smp.expected tests/guest/debug.expected
 
@@ -15,7 +15,8 @@ tests_guest_runner_LDADD = libdevices.a libbackends.a libemu.a libprotocol.a $(U
 
 if HAVE_AARCH64_CC
 guest_bins = tests/guest/mmu.bin tests/guest/exception.bin tests/guest/timer.bin tests/guest/smp.bin \
-	tests/guest/debug.bin tests/guest/litmus.bin
+	tests/guest/debug.bin tests/guest/litmus.bin \
+	tests/guest/storm.bin
 check_DATA += $(guest_bins)
 CLEANFILES += $(guest_bins) $(guest_bins:.bin=.elf) $(guest_bins:.bin=.out)
 guest_common = tests/guest/start.S tests/guest/lib.c tests/guest/guest.h tests/guest/guest.ld
@@ -36,5 +37,12 @@ tests/guest/debug.bin: tests/guest/debug.c $(guest_common)
 	$(AM_V_GEN)$(guest_build)
 tests/guest/litmus.bin: tests/guest/litmus.c $(guest_common)
 	$(AM_V_GEN)$(guest_build)
+tests/guest/storm.bin: tests/guest/storm.c $(guest_common)
+	$(AM_V_GEN)$(guest_build)
 TESTS += tests/guest/check.sh
+
+# The programs in which vCPUs race, for a few minutes and aloud. Not a part of check.
+.PHONY: storm
+storm: tests/guest/runner $(guest_bins)
+	srcdir=$(srcdir) $(SHELL) $(srcdir)/tests/guest/check.sh 100
 endif
