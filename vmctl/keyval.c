@@ -244,6 +244,20 @@ static const struct proto_field *definition_field(const char *option)
 	return NULL;
 }
 
+/* A list of an enum's words, with commas between them. */
+static bool add_words(json_t *def, const struct proto_field *f, const char *text)
+{
+	json_t *all = json_object_get(def, f->name);
+	if (!all)
+		json_object_set_new(def, f->name, all = json_array());
+	for (size_t n; text; text = text[n] ? text + n + 1 : NULL) {
+		n = strcspn(text, ",");
+		if (json_array_append_new(all, json_stringn(text, n)) != 0)
+			return false;
+	}
+	return true;
+}
+
 static bool add_option(json_t *def, const struct proto_field *f, const char *value, struct vmd_error *err)
 {
 	if (f->kind == PROTO_MAP) {
@@ -258,6 +272,8 @@ static bool add_option(json_t *def, const struct proto_field *f, const char *val
 		free(key);
 		return ok || vmd_error_set(err, VMD_ERR_INVALID, 0, "the text is not UTF-8");
 	}
+	if (f->array && f->kind == PROTO_ENUM)
+		return add_words(def, f, value) || vmd_error_set(err, VMD_ERR_INVALID, 0, "the text is not UTF-8");
 	json_t *v = f->kind == PROTO_BOOL && !value ? json_true() : text_json(f, value, err);
 	if (!v)
 		return false;

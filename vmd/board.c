@@ -113,6 +113,8 @@ static bool make_system(struct board *b, struct vmd_error *err)
 	struct emu_system_config config = {
 		.cpu_model = b->config.cpu_model,
 		.accel = b->config.accel,
+		.jit_cache = b->config.jit_cache,
+		.jit_debug = b->config.jit_debug,
 		.n_cpus = b->config.n_cpus,
 		.mem = b->env->mem,
 		.clock = b->env->clock,

@@ -33,6 +33,8 @@ struct board_device {
 struct board_config {
 	const char *cpu_model;
 	enum emu_accel accel;
+	uint64_t jit_cache;       /* of each vCPU, in bytes */
+	unsigned jit_debug;       /* EMU_JIT_* */
 	unsigned n_cpus;
 	uint64_t ram_size;        /* bytes */
 	unsigned gic_version;     /* 2 or 3 */

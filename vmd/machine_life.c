@@ -185,6 +185,19 @@ static bool make_chardevs(struct machine *m, struct vmd_error *err)
 	return true;
 }
 
+static unsigned jit_debug(const struct proto_machine_definition *d)
+{
+	static const unsigned bits[] = {
+		[PROTO_JIT_DEBUG_ONE_INSN] = EMU_JIT_ONE_INSN,       [PROTO_JIT_DEBUG_NO_CHAIN] = EMU_JIT_NO_CHAIN,
+		[PROTO_JIT_DEBUG_NO_FAST_MEM] = EMU_JIT_NO_FAST_MEM, [PROTO_JIT_DEBUG_NO_NATIVE] = EMU_JIT_NO_NATIVE,
+		[PROTO_JIT_DEBUG_NO_PAGE_ARRAY] = EMU_JIT_NO_PAGE_ARRAY,
+	};
+	unsigned all = 0;
+	for (size_t i = 0; i < d->n_jit_debug; i++)
+		all |= bits[d->jit_debug[i]];
+	return all;
+}
+
 static bool make_board(struct machine *m, struct vmd_error *err)
 {
 	const struct machine_launch *l = m->launch;
@@ -199,6 +212,8 @@ static bool make_board(struct machine *m, struct vmd_error *err)
 	struct board_config config = {
 		.cpu_model = d->cpu.model,
 		.accel = d->accel == PROTO_ACCEL_JIT ? EMU_ACCEL_JIT : EMU_ACCEL_INTERP,
+		.jit_cache = d->jit_cache,
+		.jit_debug = jit_debug(d),
 		.n_cpus = (unsigned)d->cpus,
 		.ram_size = d->memory,
 		.gic_version = d->machine.gic_version == PROTO_GIC_VERSION_2 ? 2 : 3,
