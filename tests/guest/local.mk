@@ -42,7 +42,6 @@ tests/guest/storm.bin: tests/guest/storm.c $(guest_common)
 TESTS += tests/guest/check.sh
 
 # The programs in which vCPUs race, for a few minutes and aloud. Not a part of check.
-.PHONY: storm
 storm: tests/guest/runner $(guest_bins)
 	srcdir=$(srcdir) $(SHELL) $(srcdir)/tests/guest/check.sh 100
 endif
