@@ -246,31 +246,28 @@ void emu_store128_slow(struct emu_cpu *cpu, uint64_t va, unsigned esize, const u
 
 /* ---- Atomics and exclusives ---- */
 
-static void *datum_ptr(struct emu_cpu *cpu, const struct access *a, unsigned need, uint64_t *ret_pa)
+static void *datum_ptr(struct emu_cpu *cpu, const struct access *a, unsigned need)
 {
 	check_alignment(cpu, a);
 	struct emu_tlb_entry *e = translate(cpu, a, a->va);
 	check_watch(cpu, a, e);
 	if (!(e->phys & need))
 		data_abort(cpu, a, a->va, EMU_FSC_UNSUPPORTED, a->kind & EMU_WRITE);
-	if (ret_pa)
-		*ret_pa = entry_pa(e, a->va);
 	return (void *)(a->va + e->addend);
 }
 
-void *emu_atomic_ptr_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc, uint64_t *ret_pa)
+void *emu_atomic_ptr_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc)
 {
 	unsigned kind = acc & EMU_ACC_ATOMIC ? EMU_READ | EMU_WRITE : EMU_WRITE;
 	/* Whatever is neither aligned nor within 16 bytes faults, so one page holds it. */
 	struct access a = access_make(cpu, va, size, size, acc | EMU_ACC_ALIGNED, kind);
-	return datum_ptr(cpu, &a, EMU_PHYS_ATOMIC, ret_pa);
+	return datum_ptr(cpu, &a, EMU_PHYS_ATOMIC);
 }
 
-const void *emu_exclusive_load_ptr_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc,
-	uint64_t *ret_pa)
+const void *emu_exclusive_load_ptr_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc)
 {
 	struct access a = access_make(cpu, va, size, size, acc | EMU_ACC_ALIGNED, EMU_READ);
-	return datum_ptr(cpu, &a, EMU_PHYS_BYTES, ret_pa);
+	return datum_ptr(cpu, &a, EMU_PHYS_BYTES);
 }
 
 void emu_probe_write(struct emu_cpu *cpu, uint64_t va, unsigned len, unsigned acc)

@@ -82,9 +82,8 @@ uint64_t emu_load_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned
 void emu_store_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, uint64_t val, unsigned acc);
 void emu_load128_slow(struct emu_cpu *cpu, uint64_t va, unsigned esize, uint64_t ret_val[2], unsigned acc);
 void emu_store128_slow(struct emu_cpu *cpu, uint64_t va, unsigned esize, const uint64_t val[2], unsigned acc);
-void *emu_atomic_ptr_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc, uint64_t *ret_pa);
-const void *emu_exclusive_load_ptr_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc,
-	uint64_t *ret_pa);
+void *emu_atomic_ptr_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc);
+const void *emu_exclusive_load_ptr_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc);
 const uint32_t *emu_fetch_page_slow(struct emu_cpu *cpu, uint64_t va, uint64_t *ret_page_pa, bool *ret_guarded,
 	uint32_t *ret_insn);
 
@@ -167,30 +166,22 @@ EMU_GUEST_ACCESS void emu_st128(struct emu_cpu *cpu, uint64_t va, unsigned esize
  * bytes in RAM that may be read and written, after all checks. It is aligned to
  * its size; but on a model with FEAT_LSE2 it may be anywhere within an aligned
  * 16 bytes, which an x86 locked instruction is content with. Memory that cannot be used so (device,
- * flash) raises the abort for an unsupported atomic (DFSC 0x35). *ret_pa, if
- * not NULL, is its physical address. */
-EMU_GUEST_ACCESS void *emu_atomic_ptr(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc, uint64_t *ret_pa)
+ * flash) raises the abort for an unsupported atomic (DFSC 0x35). */
+EMU_GUEST_ACCESS void *emu_atomic_ptr(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc)
 {
 	const struct emu_tlb_entry *e = emu_tlb_slot(acc & EMU_ACC_UNPRIV ? cpu->view_unpriv : cpu->view, va);
-	if (__builtin_expect(emu_tlb_hit(e->tag_write, va, size) && (va & (size - 1)) == 0, 1)) {
-		if (ret_pa)
-			*ret_pa = (e->phys & ~EMU_PAGE_MASK) | (va & EMU_PAGE_MASK);
+	if (__builtin_expect(emu_tlb_hit(e->tag_write, va, size) && (va & (size - 1)) == 0, 1))
 		return (void *)(va + e->addend);
-	}
-	return emu_atomic_ptr_slow(cpu, va, size, acc, ret_pa);
+	return emu_atomic_ptr_slow(cpu, va, size, acc);
 }
 
 /* The same for a load-exclusive: needs only read permission. */
-EMU_GUEST_ACCESS const void *emu_exclusive_load_ptr(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc,
-	uint64_t *ret_pa)
+EMU_GUEST_ACCESS const void *emu_exclusive_load_ptr(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc)
 {
 	const struct emu_tlb_entry *e = emu_tlb_slot(acc & EMU_ACC_UNPRIV ? cpu->view_unpriv : cpu->view, va);
-	if (__builtin_expect(emu_tlb_hit(e->tag_read, va, size) && (va & (size - 1)) == 0, 1)) {
-		if (ret_pa)
-			*ret_pa = (e->phys & ~EMU_PAGE_MASK) | (va & EMU_PAGE_MASK);
+	if (__builtin_expect(emu_tlb_hit(e->tag_read, va, size) && (va & (size - 1)) == 0, 1))
 		return (const void *)(va + e->addend);
-	}
-	return emu_exclusive_load_ptr_slow(cpu, va, size, acc, ret_pa);
+	return emu_exclusive_load_ptr_slow(cpu, va, size, acc);
 }
 
 /* Checks that [va, va+len) may be written (structure stores that must not be

@@ -107,7 +107,7 @@ struct emu_cpu {
 
 	/* ---- the local exclusive monitor ---- */
 	uint64_t excl_addr;  /* virtual address marked, valid if excl_size */
-	uint64_t excl_pa;    /* its physical address */
+	const void *excl_host; /* where that is in the host's memory: tells physical addresses apart */
 	uint64_t excl_val[2];/* what the load-exclusive read */
 	uint8_t excl_size;   /* bytes marked; 0: open (not exclusive) */
 

@@ -16,7 +16,7 @@ INTERP(CAS)
 {
 	unsigned bytes = 1u << a->size;
 	uint64_t old = interp_x(cpu, a->Rs);
-	void *p = emu_atomic_ptr(cpu, interp_base(cpu, a->Rn), bytes, EMU_ACC_ATOMIC, NULL);
+	void *p = emu_atomic_ptr(cpu, interp_base(cpu, a->Rn), bytes, EMU_ACC_ATOMIC);
 
 	host_cas(p, bytes, &old, interp_x(cpu, a->Rt));
 	interp_set_x(cpu, a->Rs, old);
@@ -30,7 +30,7 @@ INTERP(CASP)
 	/* An even register's successor may be 31: zero, and not written. */
 	uint64_t old[2] = {cpu->x[a->Rs], interp_x(cpu, a->Rs + 1)};
 	uint64_t low = cpu->x[a->Rt], high = interp_x(cpu, a->Rt + 1);
-	void *p = emu_atomic_ptr(cpu, interp_base(cpu, a->Rn), a->sf ? 16 : 8, EMU_ACC_ATOMIC | EMU_ACC_ALIGNED, NULL);
+	void *p = emu_atomic_ptr(cpu, interp_base(cpu, a->Rn), a->sf ? 16 : 8, EMU_ACC_ATOMIC | EMU_ACC_ALIGNED);
 
 	if (a->sf) {
 		host_cas128(p, old, low, high);
@@ -104,7 +104,7 @@ static inline __attribute__((always_inline)) void rmw(struct emu_cpu *cpu, const
 {
 	unsigned bytes = 1u << a->size, bits = bytes * 8;
 	uint64_t operand = interp_x(cpu, a->Rs) & ~0ull >> (64 - bits);
-	void *p = emu_atomic_ptr(cpu, interp_base(cpu, a->Rn), bytes, EMU_ACC_ATOMIC, NULL);
+	void *p = emu_atomic_ptr(cpu, interp_base(cpu, a->Rn), bytes, EMU_ACC_ATOMIC);
 	uint64_t old = host_load(p, bytes);
 
 	while (!host_cas(p, bytes, &old, op(old, operand, bits)))

@@ -3,9 +3,9 @@
  * Exclusive and ordered loads and stores: Arm ARM C4.1, "Load/store exclusive"
  * and "Load/store ordered"; B2.9 for the monitors.
  *
- * The monitor remembers the physical address and the value that the
+ * The monitor remembers the place in memory and the value that the
  * load-exclusive read. The store-exclusive succeeds if it is to the same
- * address with the same size and a compare-and-swap finds that value still
+ * place with the same size and a compare-and-swap finds that value still
  * there. So a location that was changed and changed back in between counts as
  * untouched, which the architecture's monitors would report; no sound use of
  * exclusives can tell the difference, because none could before it read the
@@ -24,8 +24,8 @@
  * only a successful STXP makes the pair one, by comparing all of it. */
 static void load_exclusive(struct emu_cpu *cpu, unsigned n, unsigned bytes)
 {
-	uint64_t va = interp_base(cpu, n), pa;
-	const void *p = emu_exclusive_load_ptr(cpu, va, bytes, EMU_ACC_ALIGNED, &pa);
+	uint64_t va = interp_base(cpu, n);
+	const void *p = emu_exclusive_load_ptr(cpu, va, bytes, EMU_ACC_ALIGNED);
 
 	if (bytes == 16) {
 		cpu->excl_val[0] = host_load((const uint64_t *)p, 8);
@@ -34,16 +34,15 @@ static void load_exclusive(struct emu_cpu *cpu, unsigned n, unsigned bytes)
 		cpu->excl_val[0] = host_load(p, bytes);
 	}
 	cpu->excl_addr = va;
-	cpu->excl_pa = pa;
+	cpu->excl_host = p;
 	cpu->excl_size = (uint8_t)bytes;
 }
 
 /* Stores if the monitor allows; the status is 0 for success. */
 static unsigned store_exclusive(struct emu_cpu *cpu, unsigned n, unsigned bytes, uint64_t low, uint64_t high)
 {
-	uint64_t va = interp_base(cpu, n), pa;
-	void *p = emu_atomic_ptr(cpu, va, bytes, EMU_ACC_ALIGNED, &pa);
-	bool marked = cpu->excl_size == bytes && cpu->excl_pa == pa;
+	void *p = emu_atomic_ptr(cpu, interp_base(cpu, n), bytes, EMU_ACC_ALIGNED);
+	bool marked = cpu->excl_size == bytes && cpu->excl_host == p;
 	bool stored = false;
 
 	cpu->excl_size = 0;

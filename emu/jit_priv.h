@@ -134,7 +134,7 @@ struct jit_slow {
 	void (*emit)(struct jit *j, const struct jit_slow *s);
 	uint64_t pc;
 	unsigned index;
-	uint32_t branch[2]; /* to bind to the piece's start; 0: none */
+	uint32_t branch[4]; /* to bind to the piece's start; 0: none */
 	uint32_t resume;    /* where the piece returns to */
 	struct jit_vregs vregs, resume_vregs;
 	uint32_t fault;     /* the host instruction that may trap, + 1; 0: none */

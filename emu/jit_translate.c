@@ -234,7 +234,7 @@ static void emit_slow(struct jit *j)
 	/* Slow paths may add more. */
 	for (unsigned i = 0; i < j->n_slow; i++) {
 		const struct jit_slow s = j->slow[i];
-		for (unsigned k = 0; k < 2; k++)
+		for (unsigned k = 0; k < sizeof(s.branch) / sizeof(s.branch[0]); k++)
 			if (s.branch[k])
 				x86_bind_here(&j->buf, s.branch[k]);
 		if (s.fault)

@@ -237,17 +237,15 @@ void emu_wfi(struct emu_cpu *cpu, uint64_t deadline)
 
 /* Whether another's store has taken the exclusive monitor away. That wakes WFE;
  * it is seen by the value, which is what store-exclusives go by too. */
-static bool monitor_lost(struct emu_cpu *cpu)
+static bool monitor_lost(struct emu_cpu *cpu, uint64_t pa)
 {
 	unsigned size = cpu->excl_size;
-	if (!size)
-		return false;
 	/* This may run while parked, so the map is read as other threads read it. */
 	unsigned token = emu_mem_enter(cpu->system->mem);
-	const struct emu_region *region = emu_mem_find(cpu->system->mem, cpu->excl_pa);
+	const struct emu_region *region = emu_mem_find(cpu->system->mem, pa);
 	bool lost = true;
 	if (region && emu_region_is_readable(region)) {
-		const uint8_t *host = (const uint8_t *)region->desc.host + (cpu->excl_pa - region->desc.base);
+		const uint8_t *host = (const uint8_t *)region->desc.host + (pa - region->desc.base);
 		lost = host_load(host, size < 8 ? size : 8) != cpu->excl_val[0] ||
 		       (size == 16 && host_load(host + 8, 8) != cpu->excl_val[1]);
 	}
@@ -275,9 +273,13 @@ void emu_wfe(struct emu_cpu *cpu, uint64_t deadline)
 		emu_raise_wfx_trap(cpu, deadline == UINT64_MAX ? 1 : 3);
 
 	uint64_t until = deadline < next_event ? deadline : next_event;
+	struct emu_walk walk;
+	uint8_t fsc;
 	bool polling = cpu->excl_size;
+	if (polling && !emu_mmu_walk(cpu, cpu->excl_addr, emu_regime_now(cpu), EMU_READ, true, &walk, &fsc))
+		return;
 	for (unsigned i = 0; polling && i < POLLS; i++) {
-		if (monitor_lost(cpu) || atomic_load(&vcpu->event))
+		if (monitor_lost(cpu, walk.pa) || atomic_load(&vcpu->event))
 			return;
 		__builtin_ia32_pause();
 	}
@@ -288,7 +290,7 @@ void emu_wfe(struct emu_cpu *cpu, uint64_t deadline)
 			ns = POLL_NS;
 		atomic_store(&vcpu->sleeping, 1);
 		if (!may_sleep(vcpu) || atomic_exchange(&vcpu->event, false) || passed(cpu, until) ||
-		    monitor_lost(cpu))
+		    (polling && monitor_lost(cpu, walk.pa)))
 			break;
 		futex_wait(&vcpu->sleeping, 1, ns);
 	}

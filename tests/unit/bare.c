@@ -167,19 +167,14 @@ void emu_store128_slow(struct emu_cpu *cpu, uint64_t va, unsigned esize, const u
 	memcpy(locate(cpu, va, 16, acc & EMU_ACC_ALIGNED), val, 16);
 }
 
-void *emu_atomic_ptr_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc, uint64_t *ret_pa)
+void *emu_atomic_ptr_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc)
 {
-	void *p = locate(cpu, va, size, true);
-
-	if (ret_pa)
-		*ret_pa = va;
-	return p;
+	return locate(cpu, va, size, true);
 }
 
-const void *emu_exclusive_load_ptr_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc,
-	uint64_t *ret_pa)
+const void *emu_exclusive_load_ptr_slow(struct emu_cpu *cpu, uint64_t va, unsigned size, unsigned acc)
 {
-	return emu_atomic_ptr_slow(cpu, va, size, acc, ret_pa);
+	return emu_atomic_ptr_slow(cpu, va, size, acc);
 }
 
 void emu_probe_write(struct emu_cpu *cpu, uint64_t va, unsigned len, unsigned acc)

@@ -356,6 +356,26 @@ static void make_state(struct test_case *c)
 	}
 }
 
+/* A load-exclusive and the store-exclusive for it (now and then of another size or
+ * base), which random instructions would hardly make. */
+static void make_exclusive(struct test_case *c)
+{
+	unsigned at = below(c->n - 2), pair = below(2), size = pair ? 2 + below(2) : below(4), base = below(8) ? 28 : 31;
+	uint32_t any = (uint32_t)random64() & 0x00007c1f, status = below(32);
+	uint32_t load = 0x08400000 | size << 30 | pair << 21 | 31 << 16 | base << 5 | any;
+	uint32_t store = 0x08000000 | (below(8) ? size : 2u) << 30 | pair << 21 | status << 16 | (below(8) ? base : 3u) << 5 |
+			 ((uint32_t)random64() & 0x0000fc1f);
+
+	unsigned at2 = at + 1 + below(2);
+	for (unsigned i = at; i <= at2; i++)
+		if (names_register(c->insn[i], LOOP_REG))
+			return;
+	if (names_register(load, LOOP_REG) || names_register(store, LOOP_REG))
+		return;
+	c->insn[at] = load;
+	c->insn[at2] = store;
+}
+
 static void make_case(struct test_case *c, uint64_t seed)
 {
 	rng = seed;
@@ -379,6 +399,8 @@ static void make_case(struct test_case *c, uint64_t seed)
 		c->insn[at] = 0x1000001a | (ahead & 0x7ffff) << 5;
 		c->insn[at + 1] = jumps[below(3)];
 	}
+	if (c->n > 4 && below(4) == 0)
+		make_exclusive(c);
 	c->pc = RAM_BASE + CODE_AT + below(CODE_SIZE / 4) * 4;
 	make_state(c);
 }
@@ -400,7 +422,8 @@ static void run_from(struct engine *e, const struct test_case *c)
 	cpu->pstate.d = cpu->pstate.a = cpu->pstate.i = cpu->pstate.f = 1;
 	cpu->pstate.btype = 0;
 	cpu->excl_size = 0;
-	cpu->excl_addr = cpu->excl_pa = cpu->excl_val[0] = cpu->excl_val[1] = 0;
+	cpu->excl_addr = cpu->excl_val[0] = cpu->excl_val[1] = 0;
+	cpu->excl_host = NULL;
 	cpu->sys[EMU_SR_FAR_EL1] = cpu->sys[EMU_SR_ESR_EL1] = 0;
 	cpu->pc = c->pc;
 	cpu->retired = 0;
@@ -460,8 +483,14 @@ static bool compare(const struct engine *jit, bool tell)
 	bad |= differ("fpcr", a->fpcr, b->fpcr, tell);
 	bad |= differ("fpsr", a->fpsr, b->fpsr, tell);
 	bad |= differ("excl_size", a->excl_size, b->excl_size, tell);
-	if (a->excl_size)
-		bad |= differ("excl_pa", a->excl_pa, b->excl_pa, tell);
+	if (a->excl_size) {
+		bad |= differ("excl_addr", a->excl_addr, b->excl_addr, tell);
+		bad |= differ("excl_host", (uint64_t)((const uint8_t *)a->excl_host - engines[INTERP].ram),
+			(uint64_t)((const uint8_t *)b->excl_host - jit->ram), tell);
+		bad |= differ("excl_val", a->excl_val[0], b->excl_val[0], tell);
+		if (a->excl_size == 16)
+			bad |= differ("excl_val[1]", a->excl_val[1], b->excl_val[1], tell);
+	}
 	bad |= differ("retired", a->retired, b->retired + not_retired, tell);
 	for (unsigned i = 0; i < WINDOW_SIZE; i += 8) {
 		uint64_t p, q;
