@@ -8,34 +8,46 @@
 
 /* ---- AES ---- */
 
-/* A last round of the host adds its key at the end, one of the guest at the beginning. */
-static void aes_round(struct jit *j, uint32_t op, unsigned rd, unsigned rn)
+/*
+ * A round of the guest adds its key at the beginning, one of the host at the end.
+ * AESE and AESMC, or AESD and AESIMC, of the same register make a full round, for
+ * which the host has an instruction: `full`, if `mix` is next.
+ */
+static void aes_round(struct jit *j, const struct a64_args_AESE *a, uint32_t last, enum a64_op mix, uint32_t full)
 {
-	jit_v_load(j, JIT_N, rn);
-	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_N, jit_v_rm(j, rd));
+	const struct a64_args_AESMC *next = (const void *)jit_next(j, mix);
+	unsigned n = jit_v_get(j, a->Rn), d = jit_v_get(j, a->Rd);
+
+	jit_vr(j, X86_VPXOR, d, d, n);
 	jit_v_zero(j, JIT_T);
-	jit_vr(j, op, JIT_R, JIT_R, JIT_T);
-	jit_v_store(j, rd, JIT_R);
+	if (next && next->Rd == a->Rd && next->Rn == a->Rd) {
+		jit_vr(j, full, d, d, JIT_T);
+		jit_take_next(j);
+	} else {
+		jit_vr(j, last, d, d, JIT_T);
+	}
+	jit_v_written(j, a->Rd);
 }
 
 JIT_INSN(AESE)
 {
-	aes_round(j, X86_VAESENCLAST, a->Rd, a->Rn);
+	aes_round(j, a, X86_VAESENCLAST, A64_AESMC, X86_VAESENC);
 }
 
 JIT_INSN(AESD)
 {
-	aes_round(j, X86_VAESDECLAST, a->Rd, a->Rn);
+	aes_round(j, (const void *)a, X86_VAESDECLAST, A64_AESIMC, X86_VAESDEC);
 }
 
 /* A full round mixes columns; what it does before is undone first. */
 JIT_INSN(AESMC)
 {
-	jit_v_load(j, JIT_N, a->Rn);
+	unsigned n = jit_v_get(j, a->Rn);
+
 	jit_v_zero(j, JIT_T);
-	jit_vr(j, X86_VAESDECLAST, JIT_R, JIT_N, JIT_T);
-	jit_vr(j, X86_VAESENC, JIT_R, JIT_R, JIT_T);
-	jit_v_store(j, a->Rd, JIT_R);
+	jit_vr(j, X86_VAESDECLAST, JIT_R, n, JIT_T);
+	jit_vr(j, X86_VAESENC, jit_v_target(j, a->Rd), JIT_R, JIT_T);
+	jit_v_written(j, a->Rd);
 }
 
 JIT_INSN(AESIMC)
@@ -129,18 +141,18 @@ JIT_INSN(SHA1SU1)
 
 /* ---- SHA-256 ---- */
 
+/* Two words of each operand, swapped: what VSHUFPS makes of the guest's arrangement, and back. */
+enum sha256_words { SHA256_LOW = 0x11, SHA256_HIGH = 0xbb };
+
 /* Four rounds on x = a, b, c, d and y = e, f, g, h; N and M are left with the
  * host's arrangement, a, b, e, f and c, d, g, h from the top. */
 static void sha256_rounds(struct jit *j, unsigned x, unsigned y, unsigned w)
 {
 	struct x86_buf *b = &j->buf;
+	unsigned abcd = jit_v_get(j, x), efgh = jit_v_get(j, y);
 
-	jit_v_load(j, JIT_T, x);
-	jit_v_load(j, JIT_U, y);
-	jit_vr(j, X86_VPUNPCKLQDQ, JIT_N, JIT_U, JIT_T);
-	jit_vr(j, X86_VPUNPCKHQDQ, JIT_M, JIT_U, JIT_T);
-	x86_vi(b, X86_VPSHUFD, JIT_N, 0, x86_r(JIT_N), 0xb1);
-	x86_vi(b, X86_VPSHUFD, JIT_M, 0, x86_r(JIT_M), 0xb1);
+	x86_vi(b, X86_VSHUFPS, JIT_N, efgh, x86_r(abcd), SHA256_LOW);
+	x86_vi(b, X86_VSHUFPS, JIT_M, efgh, x86_r(abcd), SHA256_HIGH);
 	/* W is in XMM0. Two rounds replace one half, and make the other the old first one. */
 	_Static_assert(JIT_R == 0, "XMM0 is an operand of SHA256RNDS2");
 	jit_v_load(j, JIT_R, w);
@@ -149,20 +161,49 @@ static void sha256_rounds(struct jit *j, unsigned x, unsigned y, unsigned w)
 	x86_op(b, X86_SHA256RNDS2, JIT_N, x86_r(JIT_M));
 }
 
+static void sha256_result(struct jit *j, unsigned rd, enum sha256_words words)
+{
+	x86_vi(&j->buf, X86_VSHUFPS, jit_v_target(j, rd), JIT_N, x86_r(JIT_M), words);
+	jit_v_written(j, rd);
+}
+
+/* Whether Vn is known to be the same as Vof: by a move shortly before, with nothing
+ * in between but what programs have between that and SHA256H. */
+static bool is_copy(const struct jit *j, unsigned n, unsigned of)
+{
+	enum { LOOK = 4 };
+
+	for (unsigned i = j->i; i > 0 && j->i - i < LOOK; i--) {
+		const struct jit_insn *insn = &j->insn[i - 1];
+		/* these share the names of their fields */
+		const struct a64_args_ORR_vec *move = (const void *)&insn->args;
+		if (insn->op == A64_ORR_vec && move->Q && move->Rd == n && move->Rn == of && move->Rm == of)
+			return true;
+		unsigned rd = insn->word & 31;
+		if ((insn->op != A64_ADD_vec && insn->op != A64_SHA256SU0 && insn->op != A64_SHA256SU1) || rd == n || rd == of)
+			return false;
+	}
+	return false;
+}
+
+/* SHA256H2 needs what SHA256H has overwritten, so programs copy it first; then both are one. */
 JIT_INSN(SHA256H)
 {
+	const struct a64_args_SHA256H2 *next = (const void *)jit_next(j, A64_SHA256H2);
+
 	sha256_rounds(j, a->Rd, a->Rn, a->Rm);
-	jit_vr(j, X86_VPUNPCKHQDQ, JIT_R, JIT_N, JIT_M);
-	x86_vi(&j->buf, X86_VPSHUFD, JIT_R, 0, x86_r(JIT_R), 0xb1);
-	jit_v_store(j, a->Rd, JIT_R);
+	sha256_result(j, a->Rd, SHA256_HIGH);
+	if (next && next->Rd == a->Rn && next->Rm == a->Rm && a->Rm != a->Rd && a->Rn != a->Rd &&
+	    is_copy(j, next->Rn, a->Rd)) {
+		sha256_result(j, a->Rn, SHA256_LOW);
+		jit_take_next(j);
+	}
 }
 
 JIT_INSN(SHA256H2)
 {
 	sha256_rounds(j, a->Rn, a->Rd, a->Rm);
-	jit_vr(j, X86_VPUNPCKLQDQ, JIT_R, JIT_N, JIT_M);
-	x86_vi(&j->buf, X86_VPSHUFD, JIT_R, 0, x86_r(JIT_R), 0xb1);
-	jit_v_store(j, a->Rd, JIT_R);
+	sha256_result(j, a->Rd, SHA256_LOW);
 }
 
 JIT_INSN(SHA256SU0)

@@ -405,6 +405,20 @@ void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret);
 /* Whether the block's page has it. */
 bool jit_in_page(const struct jit *j, uint64_t pc);
 
+/* Instructions that the host does in one: the arguments of the one behind the
+ * current one if the block has it and it is `op`, which does not touch NZCV; NULL
+ * otherwise. jit_take_next: the current translator has done it, too. */
+static inline const union a64_args *jit_next(const struct jit *j, enum a64_op op)
+{
+	return j->i + 1 < j->n && j->insn[j->i + 1].op == op ? &j->insn[j->i + 1].args : NULL;
+}
+
+static inline void jit_take_next(struct jit *j)
+{
+	j->i++;
+	j->pc += 4;
+}
+
 /* ---- emu/jit_vregs.c ---- */
 
 /* None is in the host's registers. */

@@ -169,6 +169,7 @@ enum {
 	/* cryptography */
 	X86_VAESENC = 0xdc | X86_V38,
 	X86_VAESENCLAST = 0xdd | X86_V38,
+	X86_VAESDEC = 0xde | X86_V38,
 	X86_VAESDECLAST = 0xdf | X86_V38,
 	X86_VAESIMC = 0xdb | X86_V38,
 	X86_VPCLMULQDQ = 0x44 | X86_V3A,

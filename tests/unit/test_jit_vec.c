@@ -393,6 +393,57 @@ static uint64_t number(const char *name, uint64_t otherwise)
 	return val ? strtoull(val, NULL, 0) : otherwise;
 }
 
+/* Instructions that the host does in one, and what looks like them. */
+START_TEST(pairs)
+{
+	static const uint32_t cases[][4] = {
+		{ 0x4e284820, 0x4e286800, 0xd4200000 },             /* aese v0, v1; aesmc v0, v0 */
+		{ 0x4e284800, 0x4e286800, 0xd4200000 },             /* aese v0, v0; aesmc v0, v0 */
+		{ 0x4e284820, 0x4e286802, 0xd4200000 },             /* aese v0, v1; aesmc v2, v0 */
+		{ 0x4e284820, 0x4e286820, 0xd4200000 },             /* aese v0, v1; aesmc v0, v1 */
+		{ 0x4e285820, 0x4e287800, 0xd4200000 },             /* aesd v0, v1; aesimc v0, v0 */
+		{ 0x4e285820, 0x4e286800, 0xd4200000 },             /* aesd v0, v1; aesmc v0, v0 */
+		{ 0x4ea01c02, 0x5e034020, 0x5e035041, 0xd4200000 }, /* mov v2, v0; sha256h q0, q1, v3; sha256h2 q1, q2, v3 */
+		{ 0x0ea01c02, 0x5e034020, 0x5e035041, 0xd4200000 }, /* mov v2.8b, v0.8b; the same */
+		{ 0x4ea41c82, 0x5e034020, 0x5e035041, 0xd4200000 }, /* mov v2, v4; the same */
+		{ 0x4ea01c02, 0x5e034020, 0x5e045041, 0xd4200000 }, /* ... sha256h2 q1, q2, v4 */
+		{ 0x4ea01c02, 0x5e004020, 0x5e005041, 0xd4200000 }, /* ... both with v0 */
+		{ 0x4ea01c02, 0x5e014020, 0x5e015041, 0xd4200000 }, /* ... both with v1 */
+		{ 0x4ea01c02, 0x5e024020, 0x5e025041, 0xd4200000 }, /* ... both with v2 */
+		{ 0x4ea01c02, 0x5e034020, 0x5e035044, 0xd4200000 }, /* ... sha256h2 q4, q2, v3 */
+	};
+	static const uint32_t between[] = {
+		0x4ea484a3, /* add v3.4s, v5.4s, v4.4s */
+		0x4ea484a0, /* add v0.4s, v5.4s, v4.4s */
+		0x4ea484a2, /* add v2.4s, v5.4s, v4.4s */
+		0x4ea41ca2, /* mov v2, v5 | v4 */
+	};
+	static struct state in, want, got;
+
+	rng = number("JIT_SEED", 1);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]) * 5; i++) {
+		uint32_t code[5];
+		memcpy(code, cases[i / 5], 16);
+		if (i % 5) {
+			memmove(code + 2, code + 1, 12);
+			code[1] = between[i % 5 - 1];
+		}
+		memcpy(ram + CODE_AT, code, sizeof(code));
+		emu_drop_all_code(cpu);
+		for (unsigned k = 0; k < 20; k++) {
+			random_state(&in);
+			run(&in, CODE_AT, false, &want);
+			run(&in, CODE_AT, true, &got);
+			if (!same(&want, &got)) {
+				printf("pair %u, between %u\n", i / 5, i % 5);
+				report(A64_AESE, code[0], &in, &want, &got);
+			}
+			ck_assert(same(&want, &got));
+		}
+	}
+}
+END_TEST
+
 START_TEST(against_the_interpreter)
 {
 	const char *only = getenv("JIT_ONLY");
@@ -426,6 +477,7 @@ int main(void)
 	tcase_add_unchecked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, against_the_interpreter);
 	tcase_add_test(tcase, tininess_before_rounding);
+	tcase_add_test(tcase, pairs);
 	tcase_set_timeout(tcase, 3600);
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
