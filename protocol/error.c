@@ -75,13 +75,16 @@ bool vmd_error_prefix(struct vmd_error *err, const char *fmt, ...)
 {
 	if (!err)
 		return false;
-	char prefix[256], old[sizeof(err->message)];
+	char prefix[256];
 	va_list ap;
 	va_start(ap, fmt);
 	vsnprintf(prefix, sizeof(prefix), fmt, ap);
 	va_end(ap);
-	memcpy(old, err->message, sizeof(old));
-	int n = snprintf(err->message, sizeof(err->message), "%s: ", prefix);
-	snprintf(err->message + n, sizeof(err->message) - (size_t)n, "%s", old);
+	/* What does not fit is cut off at the end. */
+	size_t n = strlen(prefix), room = sizeof(err->message) - n - sizeof(": "), keep = strnlen(err->message, room);
+	memmove(err->message + n + 2, err->message, keep);
+	memcpy(err->message, prefix, n);
+	memcpy(err->message + n, ": ", 2);
+	err->message[n + 2 + keep] = '\0';
 	return false;
 }

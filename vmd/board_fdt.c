@@ -162,7 +162,7 @@ static bool add_serial_names(void *fdt, const struct board *b, struct vmd_error 
 	char paths[BOARD_MAX_SERIALS][64] = { "" };
 	struct devices_node aliases = root_node(fdt, "aliases");
 	for (size_t i = 0; i < b->config.n_serials; i++) {
-		char name[16];
+		char name[32];
 		snprintf(name, sizeof(name), "serial%zu", i);
 		snprintf(paths[i], sizeof(paths[i]) - 1, "/pl011@%x", uarts[i]);
 		devices_node_strings(&aliases, name, paths[i]);
