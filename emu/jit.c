@@ -151,7 +151,6 @@ static __attribute__((noinline)) bool run(struct emu_cpu *cpu)
 			jit_cache_link(j, link, block->code);
 		j->n_dispatched++;
 		cpu->jit_hot.flags = jit_flags_of(cpu->nzcv);
-		jit_fault_enter(j);
 		enter(cpu, x86_exec_at(&j->buf, block->code));
 		jit_sync_flags(cpu);
 	}
@@ -161,6 +160,7 @@ static __attribute__((noinline)) bool run(struct emu_cpu *cpu)
 void emu_jit_run(struct emu_cpu *cpu)
 {
 	jit_fp_enter(cpu->jit);
+	jit_fault_enter(cpu->jit);
 	for (;;) {
 		if (setjmp(cpu->unwind)) {
 			cpu->retired += (uint64_t)cpu->jit_hot.partial;
@@ -171,6 +171,7 @@ void emu_jit_run(struct emu_cpu *cpu)
 			break;
 		emu_interp_step(cpu);
 	}
+	jit_fault_enter(NULL);
 	jit_fp_leave(cpu->jit);
 	cpu->jit_hot.link = 0;
 }

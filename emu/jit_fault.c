@@ -19,7 +19,8 @@
 
 static _Thread_local struct jit *running;
 
-/* Set once, before the handler can run; a handler has no other place to look. */
+/* Not main.c's, though they are the process's: dispositions of signals are shared by all of it, whoever makes the first
+ * JIT (a machine's process, a test) sets them, and a handler has nowhere else to look. Set once, before it can run. */
 static struct sigaction old_segv, old_bus;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int install_error;
