@@ -29,9 +29,8 @@
 static void move_pinned(struct x86_buf *b, bool load)
 {
 	for (unsigned n = 0; n < 32; n++) {
-		struct x86_rm home = x86_m(X86_RBP, (int32_t)(offsetof(struct emu_cpu, x) + 8 * n) - JIT_BIAS);
 		if (jit_pin[n] != X86_NO_REG)
-			x86_op(b, (load ? X86_MOV_LOAD : X86_MOV_STORE) | X86_W, jit_pin[n], home);
+			x86_op(b, (load ? X86_MOV_LOAD : X86_MOV_STORE) | X86_W, jit_pin[n], jit_x_home(n));
 	}
 	if (load) {
 		x86_load(b, X86_W, X86_R12, JIT_CPU(jit_hot.read));

@@ -266,7 +266,7 @@ static struct jit_slow *load_exclusive(struct jit *j, unsigned va, unsigned size
 
 static void load_exclusive_one(struct jit *j, const struct a64_args_LDXR *a)
 {
-	unsigned reg = a->Rt == 31 ? X86_RDX : jit_target(a->Rt, X86_RDX);
+	unsigned reg = a->Rt == 31 ? X86_RDX : jit_target(j, a->Rt, X86_RDX);
 	struct jit_slow *s = load_exclusive(j, jit_address(j, a->Rn, 0), a->size, reg);
 
 	jit_write_z(j, a->Rt, reg);
@@ -289,7 +289,7 @@ static void load_exclusive_pair(struct jit *j, const struct a64_args_LDXP *a)
 	struct jit_slow *s;
 
 	if (a->sf) {
-		unsigned reg = a->Rt == 31 ? X86_RCX : jit_target(a->Rt, X86_RCX);
+		unsigned reg = a->Rt == 31 ? X86_RCX : jit_target(j, a->Rt, X86_RCX);
 		s = load_exclusive(j, jit_address(j, a->Rn, 0), 4, reg);
 		jit_write_z(j, a->Rt, reg);
 		jit_write_z(j, a->Rt2, X86_RDX);

@@ -26,7 +26,7 @@ JIT_INSN(B)
 
 static void set_link(struct jit *j)
 {
-	unsigned d = jit_target(30, X86_RCX);
+	unsigned d = jit_target(j, 30, X86_RCX);
 
 	x86_mov_imm(&j->buf, d, j->pc + 4);
 	jit_write(j, 30, d);
@@ -50,7 +50,7 @@ JIT_INSN(B_cond)
 
 static void compare_zero(struct jit *j, uint32_t w, unsigned t)
 {
-	struct x86_rm x = jit_x(t);
+	struct x86_rm x = jit_x(j, t);
 
 	if (t == 31)
 		x86_alu(&j->buf, X86_CMP, 0, X86_RSP, x86_r(X86_RSP));
@@ -87,7 +87,7 @@ JIT_INSN(CBNZ_x)
 /* Leaves NE if the bit is set. */
 static void test_bit(struct jit *j, unsigned t, unsigned bit)
 {
-	struct x86_rm x = jit_x(t);
+	struct x86_rm x = jit_x(j, t);
 
 	if (t == 31) {
 		x86_alu(&j->buf, X86_CMP, 0, X86_RSP, x86_r(X86_RSP));

@@ -11,7 +11,7 @@ static void move_constant(struct jit *j, unsigned d, uint64_t val)
 {
 	if (d == 31)
 		return;
-	unsigned reg = jit_target(d, X86_RAX);
+	unsigned reg = jit_target(j, d, X86_RAX);
 	x86_mov_imm(&j->buf, reg, val);
 	jit_write(j, d, reg);
 }
@@ -35,12 +35,12 @@ static int32_t add_imm(const struct a64_args_ADD_imm *a)
 
 static void add_constant(struct jit *j, const struct a64_args_ADD_imm *a, int32_t val)
 {
-	unsigned reg = jit_target(a->Rd, X86_RAX);
+	unsigned reg = jit_target(j, a->Rd, X86_RAX);
 	uint32_t w = width(a->sf);
 	bool aligned = j->sp_checked && a->Rd == 31 && a->Rn == 31 && a->sf && val % 16 == 0;
 
 	if (a->Rd == a->Rn && a->sf) {
-		x86_alu_imm(&j->buf, X86_ADD, w, jit_x(a->Rd), val);
+		x86_alu_imm(&j->buf, X86_ADD, w, jit_x(j, a->Rd), val);
 		if (a->Rd == 31)
 			j->sp_checked = aligned;
 		return;
@@ -66,10 +66,10 @@ JIT_INSN(SUB_imm)
 static void flags_imm(struct jit *j, enum x86_alu alu, const struct a64_args_ADD_imm *a)
 {
 	uint32_t w = width(a->sf);
-	unsigned reg = target_z(a->Rd, X86_RAX);
+	unsigned reg = target_z(j, a->Rd, X86_RAX);
 
 	if (a->Rd == 31 && alu == X86_SUB) {
-		x86_alu_imm(&j->buf, X86_CMP, w, jit_x(a->Rn), add_imm(a));
+		x86_alu_imm(&j->buf, X86_CMP, w, jit_x(j, a->Rn), add_imm(a));
 		return;
 	}
 	jit_copy(j, w, reg, a->Rn);
@@ -130,15 +130,15 @@ static void logical_imm(struct jit *j, enum x86_alu alu, const struct a64_args_A
 		mask = (uint32_t)mask;
 	bool nothing = flags && a->Rd == 31;
 	if (alu == X86_OR && a->Rn == 31) {
-		unsigned reg = jit_target(a->Rd, X86_RAX);
+		unsigned reg = jit_target(j, a->Rd, X86_RAX);
 		x86_mov_imm(b, reg, mask);
 		jit_write(j, a->Rd, reg);
 		return;
 	}
-	unsigned reg = nothing ? X86_RAX : jit_target(a->Rd, X86_RAX);
+	unsigned reg = nothing ? X86_RAX : jit_target(j, a->Rd, X86_RAX);
 	bool fits = a->sf ? mask == (uint64_t)(int32_t)mask : true;
 	if (nothing && fits && a->Rn != 31) {
-		x86_test_imm(b, w, jit_x(a->Rn), (int32_t)mask);
+		x86_test_imm(b, w, jit_x(j, a->Rn), (int32_t)mask);
 		return;
 	}
 	if (!fits) {
@@ -194,7 +194,7 @@ JIT_INSN(MOVK)
 
 	if (a->Rd == 31)
 		return;
-	struct x86_rm x = jit_x(a->Rd);
+	struct x86_rm x = jit_x(j, a->Rd);
 	if (x.mem) {
 		/* 16 bits in place; the upper half goes if this is a W register */
 		if (!a->sf) {
@@ -237,8 +237,8 @@ static void bitfield(struct jit *j, const struct a64_args_UBFM_x *a, bool is_sig
 
 	if (a->Rd == 31)
 		return;
-	unsigned reg = jit_target(a->Rd, X86_RAX);
-	struct x86_rm src = jit_x(a->Rn);
+	unsigned reg = jit_target(j, a->Rd, X86_RAX);
+	struct x86_rm src = jit_x(j, a->Rn);
 	if (a->Rn == 31) {
 		x86_mov_imm(b, reg, 0);
 	} else if (immr == 0 && imms == 7) {

@@ -137,7 +137,7 @@ static void reverse(struct jit *j, unsigned d, unsigned n, uint32_t w, unsigned 
 {
 	if (d == 31)
 		return;
-	unsigned reg = jit_target(d, X86_RAX);
+	unsigned reg = jit_target(j, d, X86_RAX);
 	jit_copy_z(j, w, reg, n);
 	byte_swap(&j->buf, w, reg);
 	if (rotate)
@@ -164,7 +164,7 @@ JIT_INSN(CLZ)
 {
 	if (a->Rd == 31)
 		return;
-	unsigned reg = jit_target(a->Rd, X86_RAX);
+	unsigned reg = jit_target(j, a->Rd, X86_RAX);
 	unsigned n = jit_read_z(j, a->Rn, X86_RCX);
 	x86_op(&j->buf, X86_LZCNT | width(a->sf), reg, x86_r(n));
 	jit_write(j, a->Rd, reg);
@@ -192,12 +192,12 @@ JIT_INSN(CLS)
 static void three_operands(struct jit *j, enum x86_alu alu, uint32_t w, unsigned d, unsigned n, struct x86_rm rm)
 {
 	struct x86_buf *b = &j->buf;
-	unsigned reg = target_z(d, X86_RAX);
+	unsigned reg = target_z(j, d, X86_RAX);
 	bool commutes = alu != X86_SUB && alu != X86_SBB;
 
-	if (!rm.mem && rm.base == reg && !(n != 31 && jit_pin[n] == reg)) {
+	if (!rm.mem && rm.base == reg && !(n != 31 && j->pin[n] == reg)) {
 		if (commutes && n != 31) {
-			x86_alu(b, alu, w, reg, jit_x(n));
+			x86_alu(b, alu, w, reg, jit_x(j, n));
 			jit_write_z(j, d, reg);
 			return;
 		}
@@ -216,7 +216,7 @@ static struct x86_rm shifted(struct jit *j, const struct a64_args_AND_shift *a)
 	static const uint8_t shifts[4] = { X86_SHL, X86_SHR, X86_SAR, X86_ROR };
 
 	if (a->imm6 == 0 && a->Rm != 31)
-		return jit_x(a->Rm);
+		return jit_x(j, a->Rm);
 	jit_copy_z(j, width(a->sf), X86_RCX, a->Rm);
 	shift_field(j, shifts[a->shift], width(a->sf), X86_RCX, a->imm6);
 	return x86_r(X86_RCX);
@@ -248,7 +248,7 @@ static void or_operand(struct jit *j, const struct a64_args_AND_shift *a, struct
 	if (a->Rd == 31)
 		return;
 	if (a->Rn == 31) {
-		unsigned reg = jit_target(a->Rd, X86_RAX);
+		unsigned reg = jit_target(j, a->Rd, X86_RAX);
 		if (rm.mem || rm.base != reg || !a->sf)
 			x86_load(&j->buf, width(a->sf), reg, rm);
 		jit_write(j, a->Rd, reg);
@@ -301,9 +301,9 @@ JIT_INSN(ADD_shift)
 	uint32_t w = width(a->sf);
 
 	if (a->Rd != 31 && a->Rn != 31 && a->Rm != 31 && a->shift == 0 && a->imm6 <= 3 && a->Rd != a->Rn &&
-	    jit_pin[a->Rn] != X86_NO_REG && jit_pin[a->Rm] != X86_NO_REG) {
-		unsigned reg = jit_target(a->Rd, X86_RAX);
-		x86_lea(&j->buf, w, reg, x86_mx(jit_pin[a->Rn], jit_pin[a->Rm], a->imm6, 0));
+	    j->pin[a->Rn] != X86_NO_REG && j->pin[a->Rm] != X86_NO_REG) {
+		unsigned reg = jit_target(j, a->Rd, X86_RAX);
+		x86_lea(&j->buf, w, reg, x86_mx(j->pin[a->Rn], j->pin[a->Rm], a->imm6, 0));
 		jit_write(j, a->Rd, reg);
 		return;
 	}
@@ -352,7 +352,7 @@ static struct x86_rm extended(struct jit *j, const struct a64_args_ADD_ext *a)
 	if (a->Rm == 31)
 		x86_mov_imm(&j->buf, X86_RCX, 0);
 	else
-		x86_op(&j->buf, ops[a->option], X86_RCX, jit_x(a->Rm));
+		x86_op(&j->buf, ops[a->option], X86_RCX, jit_x(j, a->Rm));
 	shift_field(j, X86_SHL, X86_W, X86_RCX, a->imm3);
 	return x86_r(X86_RCX);
 }
@@ -360,7 +360,7 @@ static struct x86_rm extended(struct jit *j, const struct a64_args_ADD_ext *a)
 static void extended_operand(struct jit *j, enum x86_alu alu, const struct a64_args_ADD_ext *a)
 {
 	struct x86_rm rm = extended(j, a);
-	unsigned reg = jit_target(a->Rd, X86_RAX);
+	unsigned reg = jit_target(j, a->Rd, X86_RAX);
 
 	jit_copy(j, width(a->sf), reg, a->Rn);
 	x86_alu(&j->buf, alu, width(a->sf), reg, rm);
@@ -380,7 +380,7 @@ JIT_INSN(SUB_ext)
 static void extended_flags(struct jit *j, enum x86_alu alu, const struct a64_args_ADD_ext *a)
 {
 	struct x86_rm rm = extended(j, a);
-	unsigned reg = target_z(a->Rd, X86_RAX);
+	unsigned reg = target_z(j, a->Rd, X86_RAX);
 
 	jit_copy(j, width(a->sf), reg, a->Rn);
 	x86_alu(&j->buf, alu, width(a->sf), reg, rm);
@@ -468,7 +468,7 @@ static void compare_if(struct jit *j, unsigned cond, uint32_t w, unsigned n, str
 static struct x86_rm operand_z(struct jit *j, unsigned n)
 {
 	if (n != 31)
-		return jit_x(n);
+		return jit_x(j, n);
 	x86_mov_imm(&j->buf, X86_RCX, 0);
 	return x86_r(X86_RCX);
 }
@@ -519,7 +519,7 @@ static void select_op(struct jit *j, const struct a64_args_CSEL *a, enum select 
 		x86_mov_imm(b, X86_RDX, 0);
 		x86_cmov(b, cc, w, X86_RCX, x86_r(X86_RDX));
 	} else {
-		x86_cmov(b, cc, w, X86_RCX, jit_x(a->Rn));
+		x86_cmov(b, cc, w, X86_RCX, jit_x(j, a->Rn));
 	}
 	jit_write(j, a->Rd, X86_RCX);
 }
@@ -558,7 +558,7 @@ static void accumulate(struct jit *j, uint32_t w, unsigned d, unsigned acc, bool
 		x86_alu(&j->buf, X86_SUB, w, X86_RAX, x86_r(X86_RCX));
 		jit_write(j, d, X86_RAX);
 	} else {
-		x86_alu(&j->buf, X86_ADD, w, X86_RCX, jit_x(acc));
+		x86_alu(&j->buf, X86_ADD, w, X86_RCX, jit_x(j, acc));
 		jit_write(j, d, X86_RCX);
 	}
 }
@@ -573,7 +573,7 @@ static void multiply(struct jit *j, const struct a64_args_MADD *a, bool subtract
 	if (a->Rm == 31)
 		x86_mov_imm(&j->buf, X86_RCX, 0);
 	else
-		x86_op(&j->buf, X86_IMUL | w, X86_RCX, jit_x(a->Rm));
+		x86_op(&j->buf, X86_IMUL | w, X86_RCX, jit_x(j, a->Rm));
 	accumulate(j, w, a->Rd, a->Ra, subtract);
 }
 
@@ -596,8 +596,8 @@ static void multiply_long(struct jit *j, const struct a64_args_SMADDL *a, bool i
 	if (a->Rn == 31 || a->Rm == 31) {
 		x86_mov_imm(&j->buf, X86_RCX, 0);
 	} else {
-		x86_op(&j->buf, op, X86_RCX, jit_x(a->Rn));
-		x86_op(&j->buf, op, X86_RAX, jit_x(a->Rm));
+		x86_op(&j->buf, op, X86_RCX, jit_x(j, a->Rn));
+		x86_op(&j->buf, op, X86_RAX, jit_x(j, a->Rm));
 		x86_op(&j->buf, X86_IMUL | X86_W, X86_RCX, x86_r(X86_RAX));
 	}
 	accumulate(j, X86_W, a->Rd, a->Ra, subtract);

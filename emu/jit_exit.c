@@ -33,8 +33,10 @@ void jit_slow_return(struct jit *j, const struct jit_slow *s)
 void jit_call(struct jit *j, const void *fn)
 {
 	jit_v_forget(j);
+	jit_map_leave(j);
 	x86_mov_imm(&j->buf, X86_RAX, (uint64_t)(uintptr_t)fn);
 	x86_call_to(&j->buf, j->thunk_call);
+	jit_map_return(j);
 }
 
 static void store_imm(struct jit *j, struct x86_rm mem, uint64_t val)
@@ -57,9 +59,16 @@ void jit_before_raise(struct jit *j, const struct jit_slow *s)
 	x86_u32(&j->buf, index - j->n);
 }
 
-static void exit_pc_piece(struct jit *j, const struct jit_slow *s)
+/* All guest registers are where the next block expects them. */
+static void leave(struct jit *j)
 {
 	jit_v_flush(j);
+	jit_map_leave(j);
+}
+
+static void exit_pc_piece(struct jit *j, const struct jit_slow *s)
+{
+	leave(j);
 	x86_mov_imm(&j->buf, X86_RAX, s->arg);
 	x86_jmp_to(&j->buf, j->thunk_exit_pc);
 }
@@ -84,12 +93,8 @@ static void exit_in_page(struct jit *j, uint64_t target)
 	uint32_t flags = j->block_flags & ((1u << JIT_FLAG_BTYPE_POS) - 1);
 	const struct jit_block *block = jit_block_find(j, target, j->block_pa + (target - j->block_pc), flags);
 
-	if (target <= j->pc)
-		jit_check_attention(j, target);
 	if (block && jit_cache_is_near(j, x86_here(&j->buf), block->code)) {
 		x86_jmp_to(&j->buf, block->code);
-	} else if (target == j->block_pc && flags == j->block_flags) {
-		x86_jmp_to(&j->buf, j->block_code);
 	} else {
 		struct jit_slow *s = jit_slow_add(j, link_piece);
 		s->branch[0] = x86_jmp(&j->buf);
@@ -110,7 +115,7 @@ void jit_exit_rax(struct jit *j, unsigned btype)
 {
 	struct x86_buf *b = &j->buf;
 
-	jit_v_flush(j);
+	leave(j);
 	if (j->debug & EMU_JIT_NO_CHAIN) {
 		miss_piece(j, &(struct jit_slow){ .kind = (uint8_t)btype });
 		j->ended = true;
@@ -159,17 +164,31 @@ static void exit_to_page(struct jit *j, uint64_t target)
 	x86_jmp_rm(b, x86_rip(slot + offsetof(struct jit_jump, code)));
 }
 
+static void dispatch_to(struct jit *j, uint64_t target)
+{
+	x86_mov_imm(&j->buf, X86_RAX, target);
+	x86_jmp_to(&j->buf, j->thunk_exit_pc);
+}
+
 void jit_exit_to(struct jit *j, uint64_t target)
 {
 	const struct jit_vregs vregs = j->vregs;
+	bool in_page = jit_in_page(j, target) && !(j->debug & EMU_JIT_NO_CHAIN);
 
-	jit_v_flush(j);
-	if (j->debug & EMU_JIT_NO_CHAIN)
-		jit_exit_dispatch_to(j, target);
-	else if (jit_in_page(j, target))
-		exit_in_page(j, target);
-	else
-		exit_to_page(j, target);
+	if (in_page && target <= j->pc)
+		jit_check_attention(j, target);
+	if (j->loop_entry && target == j->block_pc) {
+		jit_v_match(j, &j->loop_vregs);
+		x86_jmp_to(&j->buf, j->loop_entry);
+	} else {
+		leave(j);
+		if (in_page)
+			exit_in_page(j, target);
+		else if (j->debug & EMU_JIT_NO_CHAIN)
+			dispatch_to(j, target);
+		else
+			exit_to_page(j, target);
+	}
 	/* Another way out may follow. */
 	j->vregs = vregs;
 	j->ended = true;
@@ -177,16 +196,15 @@ void jit_exit_to(struct jit *j, uint64_t target)
 
 void jit_exit_dispatch(struct jit *j)
 {
-	jit_v_flush(j);
+	leave(j);
 	x86_jmp_to(&j->buf, j->thunk_exit);
 	j->ended = true;
 }
 
 void jit_exit_dispatch_to(struct jit *j, uint64_t target)
 {
-	jit_v_flush(j);
-	x86_mov_imm(&j->buf, X86_RAX, target);
-	x86_jmp_to(&j->buf, j->thunk_exit_pc);
+	leave(j);
+	dispatch_to(j, target);
 	j->ended = true;
 }
 

@@ -663,7 +663,7 @@ JIT_INSN(FCSEL_s)
 
 static void to_gpr(struct jit *j, unsigned size, unsigned rd, unsigned rn, unsigned at)
 {
-	unsigned reg = rd == 31 ? X86_RAX : jit_target(rd, X86_RAX);
+	unsigned reg = rd == 31 ? X86_RAX : jit_target(j, rd, X86_RAX);
 
 	jit_v_elem_out(j, reg, size, rn, at);
 	jit_write_z(j, rd, reg);

@@ -15,9 +15,9 @@ static inline uint32_t width(bool sf)
 }
 
 /* The register to compute a result in; 31 is nothing. */
-static inline unsigned target_z(unsigned n, unsigned scratch)
+static inline unsigned target_z(const struct jit *j, unsigned n, unsigned scratch)
 {
-	return n == 31 ? scratch : jit_target(n, scratch);
+	return n == 31 ? scratch : jit_target(j, n, scratch);
 }
 
 static inline void shift_field(struct jit *j, enum x86_shift shift, uint32_t w, unsigned reg, unsigned amount)

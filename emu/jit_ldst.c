@@ -217,7 +217,7 @@ static void check_base(struct jit *j, unsigned n)
 {
 	if (n != 31 || j->sp_checked || !(j->block_flags & JIT_FLAG_SP_CHECK))
 		return;
-	x86_test8_imm(&j->buf, jit_x(31), 15);
+	x86_test8_imm(&j->buf, jit_x(j, 31), 15);
 	jit_slow_add(j, sp_piece)->branch[0] = x86_jcc(&j->buf, X86_NE);
 	j->sp_checked = true;
 }
@@ -237,7 +237,7 @@ void jit_write_back(struct jit *j, unsigned n, int32_t offset)
 {
 	bool checked = j->sp_checked;
 
-	x86_alu_imm(&j->buf, X86_ADD, X86_W, jit_x(n), offset);
+	x86_alu_imm(&j->buf, X86_ADD, X86_W, jit_x(j, n), offset);
 	if (n == 31)
 		j->sp_checked = checked && offset % 16 == 0;
 }
@@ -273,7 +273,7 @@ void jit_load_piece(struct jit *j, const struct jit_slow *s)
 static void load(struct jit *j, unsigned va, unsigned t, unsigned scale, enum jit_extend extend, enum jit_access access)
 {
 	struct jit_slow *s = jit_look_up(j, va, 1u << scale, false, access, jit_load_piece);
-	unsigned reg = t == 31 ? X86_RAX : jit_target(t, X86_RAX);
+	unsigned reg = t == 31 ? X86_RAX : jit_target(j, t, X86_RAX);
 
 	s->fn = jit_slow_loads[access][scale];
 	s->reg2 = (uint8_t)reg;
@@ -322,10 +322,10 @@ unsigned jit_indexed(struct jit *j, const struct a64_args_LDR_x_reg *a, unsigned
 	unsigned base = jit_read(j, a->Rn, X86_RAX), index = JIT_SCRATCH_VA;
 	if (a->Rm == 31)
 		x86_mov_imm(&j->buf, index, 0);
-	else if ((a->option & 1) && jit_pin[a->Rm] != X86_NO_REG)
-		index = jit_pin[a->Rm];
+	else if ((a->option & 1) && j->pin[a->Rm] != X86_NO_REG)
+		index = j->pin[a->Rm];
 	else
-		x86_op(&j->buf, ops[a->option & 3], index, jit_x(a->Rm));
+		x86_op(&j->buf, ops[a->option & 3], index, jit_x(j, a->Rm));
 	if (shift > 3) {
 		x86_shift_imm(&j->buf, X86_SHL, X86_W, index == JIT_SCRATCH_VA ? index : (x86_mov_rr(&j->buf, X86_W,
 			JIT_SCRATCH_VA, index), JIT_SCRATCH_VA), shift);

@@ -37,7 +37,7 @@ static void load_pair(struct jit *j, const struct pair *p)
 	}
 	unsigned va = jit_address(j, p->n, p->offset);
 	struct jit_slow *s = jit_look_up(j, va, 2 * size, false, JIT_PLAIN, jit_whole_piece);
-	unsigned r1 = p->t == 31 ? X86_RDX : jit_target(p->t, X86_RDX);
+	unsigned r1 = p->t == 31 ? X86_RDX : jit_target(j, p->t, X86_RDX);
 	if (p->atomic) {
 		jit_fault_note(j, s);
 		x86_op(b, JIT_SSE_LOAD, 0, x86_mx(X86_RAX, va, 0, 0));

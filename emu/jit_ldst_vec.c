@@ -161,9 +161,9 @@ void jit_post_index(struct jit *j, unsigned n, unsigned rm, unsigned bytes)
 	if (rm == 31) {
 		jit_write_back(j, n, (int32_t)bytes);
 	} else if (rm != JIT_NO_INDEX) {
-		unsigned reg = jit_target(n, X86_RAX);
+		unsigned reg = jit_target(j, n, X86_RAX);
 		jit_copy(j, X86_W, reg, n);
-		x86_alu(b, X86_ADD, X86_W, reg, jit_x(rm));
+		x86_alu(b, X86_ADD, X86_W, reg, jit_x(j, rm));
 		jit_write(j, n, reg);
 		if (n == 31)
 			j->sp_checked = false;

@@ -113,6 +113,7 @@ struct jit_insn {
 	uint32_t word;
 	uint16_t op;   /* enum a64_op, A64_OP_COUNT if UNDEFINED */
 	uint8_t props;
+	bool native;       /* not a call of the interpreter */
 	bool flags_to_mem; /* it sets NZCV, and somebody reads it from memory */
 	union a64_args args;
 };
@@ -124,7 +125,7 @@ struct jit_vregs {
 	uint8_t n[JIT_V_SLOTS];     /* 0xff: none */
 	uint16_t used[JIT_V_SLOTS]; /* when, by `clock` */
 	uint16_t clock;
-	uint8_t valid, dirty;
+	uint8_t valid, dirty, locked;
 };
 
 /* A piece of code that is emitted behind the block. `emit` may use the members
@@ -141,6 +142,12 @@ struct jit_slow {
 	const void *fn;
 	uint64_t arg;
 	uint8_t reg, reg2, size, kind;
+};
+
+/* A host register that has another guest register in the current block. */
+enum { JIT_PINNED = 9 };
+struct jit_swap {
+	uint8_t reg, usual, now;
 };
 
 /* Where NZCV is, beside memory. */
@@ -266,6 +273,11 @@ struct jit {
 	uint64_t pc;                /* its address */
 	enum jit_eflags eflags;
 	struct jit_vregs vregs;
+	uint8_t pin[32];            /* as jit_pin */
+	struct jit_swap swap[JIT_PINNED];
+	unsigned n_swaps;
+	uint32_t loop_entry;        /* where the block goes back to from its end; 0: it does not */
+	struct jit_vregs loop_vregs;/* there */
 	bool sp_checked;            /* SP is known to be aligned */
 	bool ended;                 /* the block's code cannot go on here */
 	unsigned n_slow;
@@ -280,15 +292,20 @@ struct jit {
 #define JIT_BIAS 128
 #define JIT_CPU(member) x86_m(X86_RBP, (int32_t)offsetof(struct emu_cpu, member) - JIT_BIAS)
 
-/* Host registers of guest registers: X86_NO_REG for those in memory. 31 is SP. */
+/* Host registers of guest registers between blocks: X86_NO_REG for those in
+ * memory. 31 is SP. A block may have others, in j->pin (emu/jit_map.c). */
 extern const uint8_t jit_pin[32];
 
-/* X0 to X30 and SP (31) as an operand. */
-static inline struct x86_rm jit_x(unsigned n)
+/* X0 to X30 and SP (31) in memory. */
+static inline struct x86_rm jit_x_home(unsigned n)
 {
-	if (jit_pin[n] != X86_NO_REG)
-		return x86_r(jit_pin[n]);
 	return x86_m(X86_RBP, (int32_t)(offsetof(struct emu_cpu, x) + 8 * n) - JIT_BIAS);
+}
+
+/* X0 to X30 and SP (31) as an operand. */
+static inline struct x86_rm jit_x(const struct jit *j, unsigned n)
+{
+	return j->pin[n] != X86_NO_REG ? x86_r(j->pin[n]) : jit_x_home(n);
 }
 
 /* The host register that holds Xn (31: SP), or `scratch` after loading it. Leaves the flags alone. */
@@ -299,9 +316,9 @@ unsigned jit_read_z(struct jit *j, unsigned n, unsigned scratch);
 void jit_copy(struct jit *j, uint32_t w, unsigned reg, unsigned n);
 void jit_copy_z(struct jit *j, uint32_t w, unsigned reg, unsigned n);
 /* The register to compute Xn in: its own, or `scratch`; jit_write afterwards. */
-static inline unsigned jit_target(unsigned n, unsigned scratch)
+static inline unsigned jit_target(const struct jit *j, unsigned n, unsigned scratch)
 {
-	return jit_pin[n] != X86_NO_REG ? jit_pin[n] : scratch;
+	return j->pin[n] != X86_NO_REG ? j->pin[n] : scratch;
 }
 /* Xn (31: SP) becomes `reg`, which a 32-bit operation has zero-extended. Leaves the flags alone. */
 void jit_write(struct jit *j, unsigned n, unsigned reg);
@@ -419,6 +436,18 @@ static inline void jit_take_next(struct jit *j)
 	j->pc += 4;
 }
 
+/* Where the branch goes to, if the instruction is one whose target is in its encoding. */
+bool jit_branch_target(const struct jit_insn *insn, uint64_t pc, uint64_t *ret_target);
+
+/* ---- emu/jit_map.c ---- */
+
+/* Begins the block: chooses its registers, and loads those that are not where they usually are. */
+void jit_map_enter(struct jit *j);
+/* The usual ones are where they usually are, and in memory is what it is to have of the block's. */
+void jit_map_leave(struct jit *j);
+/* The block's are where it has them, behind a call. */
+void jit_map_return(struct jit *j);
+
 /* ---- emu/jit_vregs.c ---- */
 
 /* None is in the host's registers. */
@@ -429,6 +458,10 @@ void jit_v_flush(struct jit *j);
 void jit_v_forget(struct jit *j);
 /* Emits the loads of what is in the host's registers in `to`, and not now. */
 void jit_v_restore(struct jit *j, const struct jit_vregs *to);
+/* Goes over to `to`, storing what it does not have as dirty. */
+void jit_v_match(struct jit *j, const struct jit_vregs *to);
+/* Loads Vn, to keep it as long as there are others to throw out; `written`: counts as dirty. */
+void jit_v_lock(struct jit *j, unsigned n, bool written);
 
 /* ---- emu/jit_vec.c, emu/jit_fp.c ---- */
 

@@ -410,7 +410,7 @@ JIT_INSN(DUP_gen)
 
 JIT_INSN(UMOV)
 {
-	unsigned reg = a->Rd == 31 ? X86_RAX : jit_target(a->Rd, X86_RAX);
+	unsigned reg = a->Rd == 31 ? X86_RAX : jit_target(j, a->Rd, X86_RAX);
 
 	jit_v_elem_out(j, reg, imm5_size(a->imm5), a->Rn, imm5_at(a->imm5));
 	jit_write_z(j, a->Rd, reg);
@@ -419,7 +419,7 @@ JIT_INSN(UMOV)
 JIT_INSN(SMOV)
 {
 	static const uint32_t load[3] = { X86_MOVSX8, X86_MOVSX16, X86_MOVSXD };
-	unsigned reg = a->Rd == 31 ? X86_RAX : jit_target(a->Rd, X86_RAX);
+	unsigned reg = a->Rd == 31 ? X86_RAX : jit_target(j, a->Rd, X86_RAX);
 
 	jit_v_elem_out(j, X86_RAX, imm5_size(a->imm5), a->Rn, imm5_at(a->imm5));
 	x86_op(&j->buf, load[imm5_size(a->imm5)] | (a->Q ? X86_W : 0), reg, x86_r(X86_RAX));

@@ -16,9 +16,9 @@ const uint8_t jit_pin[32] = {
 
 unsigned jit_read(struct jit *j, unsigned n, unsigned scratch)
 {
-	if (jit_pin[n] != X86_NO_REG)
-		return jit_pin[n];
-	x86_load(&j->buf, X86_W, scratch, jit_x(n));
+	if (j->pin[n] != X86_NO_REG)
+		return j->pin[n];
+	x86_load(&j->buf, X86_W, scratch, jit_x(j, n));
 	return scratch;
 }
 
@@ -32,8 +32,8 @@ unsigned jit_read_z(struct jit *j, unsigned n, unsigned scratch)
 
 void jit_copy(struct jit *j, uint32_t w, unsigned reg, unsigned n)
 {
-	if (w == 0 || jit_pin[n] != reg)
-		x86_load(&j->buf, w, reg, jit_x(n));
+	if (w == 0 || j->pin[n] != reg)
+		x86_load(&j->buf, w, reg, jit_x(j, n));
 }
 
 void jit_copy_z(struct jit *j, uint32_t w, unsigned reg, unsigned n)
@@ -48,10 +48,10 @@ void jit_write(struct jit *j, unsigned n, unsigned reg)
 {
 	if (n == 31)
 		j->sp_checked = false;
-	if (jit_pin[n] == X86_NO_REG)
-		x86_store(&j->buf, X86_W, jit_x(n), reg);
-	else if (jit_pin[n] != reg)
-		x86_mov_rr(&j->buf, X86_W, jit_pin[n], reg);
+	if (j->pin[n] == X86_NO_REG)
+		x86_store(&j->buf, X86_W, jit_x(j, n), reg);
+	else if (j->pin[n] != reg)
+		x86_mov_rr(&j->buf, X86_W, j->pin[n], reg);
 }
 
 void jit_write_z(struct jit *j, unsigned n, unsigned reg)

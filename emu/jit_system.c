@@ -104,7 +104,7 @@ JIT_INSN(MRS)
 
 	if (a->Rt == 31)
 		return;
-	unsigned reg = jit_target(a->Rt, X86_RAX);
+	unsigned reg = jit_target(j, a->Rt, X86_RAX);
 	x86_load(&j->buf, X86_W, reg, x86_m(X86_RBP, (int32_t)r->offset - JIT_BIAS));
 	jit_write(j, a->Rt, reg);
 }

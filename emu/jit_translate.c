@@ -96,7 +96,8 @@ void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret)
 
 	ret->word = word;
 	ret->op = a64_decode(word, &op, &ret->args) && has_features(j->cpu, op) ? (uint16_t)op : A64_OP_COUNT;
-	if (is_native(j, ret->op, &ret->args, word))
+	ret->native = is_native(j, ret->op, &ret->args, word);
+	if (ret->native)
 		ret->props = (uint8_t)(jit_ops[op].props & JIT_BLOCK_MASK);
 	else
 		ret->props = JIT_RAISES | (ret->op == A64_OP_COUNT || fallback_ends(op, &ret->args) ? JIT_ENDS : 0);
@@ -128,29 +129,44 @@ static bool flags_dead_at(struct jit *j, uint64_t pc)
 	return false;
 }
 
-/* Where the block's last instruction can lead, as far as it is known: whether NZCV is dead there. */
-static bool flags_dead_at_end(struct jit *j)
+bool jit_branch_target(const struct jit_insn *insn, uint64_t pc, uint64_t *ret_target)
 {
-	const struct jit_insn *last = &j->insn[j->n - 1];
-	uint64_t pc = j->block_pc + 4 * (j->n - 1);
+	int32_t words;
 
-	switch (last->op) {
+	switch (insn->op) {
 	case A64_B:
 	case A64_BL:
-		return flags_dead_at(j, pc + (uint64_t)((const struct a64_args_B *)(const void *)&last->args)->imm26 * 4);
+		words = ((const struct a64_args_B *)(const void *)&insn->args)->imm26;
+		break;
 	case A64_B_cond:
+		words = ((const struct a64_args_B_cond *)(const void *)&insn->args)->imm19;
+		break;
 	case A64_CBZ_w:
 	case A64_CBZ_x:
 	case A64_CBNZ_w:
 	case A64_CBNZ_x:
-		/* these share the field's name and type */
-		return flags_dead_at(j, pc + 4) &&
-		       flags_dead_at(j, pc + (uint64_t)(last->op == A64_B_cond
-			       ? ((const struct a64_args_B_cond *)(const void *)&last->args)->imm19
-			       : ((const struct a64_args_CBZ_w *)(const void *)&last->args)->imm19) * 4);
+		words = ((const struct a64_args_CBZ_w *)(const void *)&insn->args)->imm19;
+		break;
+	case A64_TBZ:
+	case A64_TBNZ:
+		words = ((const struct a64_args_TBZ *)(const void *)&insn->args)->imm14;
+		break;
 	default:
 		return false;
 	}
+	*ret_target = pc + (uint64_t)words * 4;
+	return true;
+}
+
+/* Where the block's last instruction can lead, as far as it is known: whether NZCV is dead there. */
+static bool flags_dead_at_end(struct jit *j)
+{
+	const struct jit_insn *last = &j->insn[j->n - 1];
+	uint64_t pc = j->block_pc + 4 * (j->n - 1), target;
+
+	if (!jit_branch_target(last, pc, &target) || !flags_dead_at(j, target))
+		return false;
+	return last->op == A64_B || last->op == A64_BL || flags_dead_at(j, pc + 4);
 }
 
 /* Which of the instructions that set NZCV have to put it in memory. */
@@ -217,7 +233,7 @@ static void translate_insn(struct jit *j)
 		x86_op(&j->buf, 0xc6, 0, JIT_CPU(pstate.btype));
 		x86_u8(&j->buf, j->block_flags >> JIT_FLAG_BTYPE_POS);
 	}
-	if (is_native(j, insn->op, &insn->args, insn->word))
+	if (insn->native)
 		jit_ops[insn->op].translate(j, &insn->args);
 	else
 		jit_fallback(j);
@@ -254,12 +270,12 @@ struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const u
 	j->n_slow = 0;
 	j->ended = j->sp_checked = false;
 	j->eflags = JIT_EFLAGS_NONE;
-	jit_v_reset(j);
 	decode_block(j);
 
 	while (x86_here(&j->buf) % 16)
 		x86_u8(&j->buf, 0xcc);
 	j->block_code = x86_here(&j->buf);
+	jit_map_enter(j);
 	x86_alu_imm(&j->buf, X86_ADD, X86_W, JIT_CPU(retired), (int32_t)j->n);
 	for (j->i = 0; j->i < j->n; j->i++) {
 		j->pc = pc + 4 * j->i;

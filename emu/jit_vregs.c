@@ -53,6 +53,12 @@ void jit_v_flush(struct jit *j)
 		clean(j, slot);
 }
 
+/* What is thrown out first. */
+static unsigned rank(const struct jit_vregs *r, unsigned slot)
+{
+	return r->used[slot] + (r->locked >> slot & 1 ? 1u << 16 : 0);
+}
+
 /* The place of Vn, made free for it if it has none. */
 static unsigned slot_of(struct jit *j, unsigned n)
 {
@@ -64,7 +70,7 @@ static unsigned slot_of(struct jit *j, unsigned n)
 			slot = i;
 	if (r->n[slot] != n) {
 		for (unsigned i = 1; i < JIT_V_SLOTS; i++)
-			if (r->used[i] < r->used[slot])
+			if (rank(r, i) < rank(r, slot))
 				slot = i;
 		clean(j, slot);
 		r->valid &= (uint8_t)~(1u << slot);
@@ -147,6 +153,23 @@ void jit_v_forget(struct jit *j)
 {
 	jit_v_flush(j);
 	j->vregs.valid = 0;
+}
+
+void jit_v_lock(struct jit *j, unsigned n, bool written)
+{
+	unsigned bit = 1u << (jit_v_get(j, n) - JIT_V_FIRST);
+
+	j->vregs.locked |= (uint8_t)bit;
+	if (written)
+		j->vregs.dirty |= (uint8_t)bit;
+}
+
+void jit_v_match(struct jit *j, const struct jit_vregs *to)
+{
+	for (unsigned i = 0; i < JIT_V_SLOTS; i++)
+		if (!(to->dirty >> i & 1) || j->vregs.n[i] != to->n[i])
+			clean(j, i);
+	jit_v_restore(j, to);
 }
 
 void jit_v_restore(struct jit *j, const struct jit_vregs *to)

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The JIT: which guest registers a block has in the host's.
+ *
+ * From block to block, the nine of jit_pin are where that says. A block that
+ * uses others much more exchanges them: it stores what it displaces and loads
+ * what it wants where it is entered, and the other way round where it is left
+ * (and around calls of C code, in jit_call). A block that goes back to its own
+ * start does so behind that, and behind the loads of the vector registers that
+ * it uses, which stay in the host's too.
+ *
+ * How often a register is used is told from the fields of the encodings, class
+ * by class (Arm ARM C4.1). A guess is enough: it decides what is fast, not what
+ * is right. Thread: the vCPU's own.
+ */
+#include "emu/jit_vec_priv.h"
+
+struct uses {
+	unsigned x[32], v[32];
+	uint32_t v_written;
+};
+
+static unsigned bits(uint32_t word, unsigned at, unsigned n)
+{
+	return word >> at & ((1u << n) - 1);
+}
+
+static void count_load_store(struct uses *u, uint32_t word)
+{
+	unsigned t = bits(word, 0, 5), class = bits(word, 28, 2);
+	bool is_vector = bits(word, 26, 1), is_literal = class == 1 && !bits(word, 24, 1), is_pair = class == 2;
+	unsigned *transferred = is_vector ? u->v : u->x;
+
+	transferred[t]++;
+	if (is_vector && (bits(word, 22, 1) || is_literal))
+		u->v_written |= 1u << t;
+	if (!is_literal)
+		u->x[bits(word, 5, 5)]++;
+	if (is_pair) {
+		transferred[bits(word, 10, 5)]++;
+		if (is_vector && bits(word, 22, 1))
+			u->v_written |= 1u << bits(word, 10, 5);
+	} else if (class == 3 && !bits(word, 24, 1) && bits(word, 21, 1)) {
+		u->x[bits(word, 16, 5)]++;
+	}
+}
+
+static void count_immediate(struct uses *u, uint32_t word)
+{
+	unsigned op = bits(word, 23, 3);
+
+	u->x[bits(word, 0, 5)]++;
+	/* neither of those relative to the PC, nor wide moves */
+	if (op > 1 && op != 5)
+		u->x[bits(word, 5, 5)]++;
+	if (op == 7)
+		u->x[bits(word, 16, 5)]++;
+}
+
+static void count_register(struct uses *u, uint32_t word)
+{
+	bool three = bits(word, 24, 5) == 27;
+
+	u->x[bits(word, 0, 5)]++;
+	u->x[bits(word, 5, 5)]++;
+	if (three || bits(word, 21, 8) != 0xd6 || !bits(word, 30, 1))
+		u->x[bits(word, 16, 5)]++;
+	if (three)
+		u->x[bits(word, 10, 5)]++;
+	u->x[31] = 0;
+}
+
+static void count_branch(struct uses *u, uint32_t word)
+{
+	if (bits(word, 25, 7) == 0x6b)
+		u->x[bits(word, 5, 5)]++;
+	else if (bits(word, 29, 2) == 1)
+		u->x[bits(word, 0, 5)]++;
+}
+
+static void count_simd(struct uses *u, uint32_t word)
+{
+	unsigned class = bits(word, 24, 5), low = bits(word, 10, 2);
+	bool one_source = (class == 0x0e && bits(word, 21, 1) && low == 2) || (class == 0x1e && bits(word, 10, 5) == 0x10);
+
+	u->v[bits(word, 0, 5)]++;
+	u->v[bits(word, 5, 5)]++;
+	u->v_written |= 1u << bits(word, 0, 5);
+	if (!one_source && (bits(word, 21, 1) || class == 0x1f))
+		u->v[bits(word, 16, 5)]++;
+	if (class == 0x1f && !bits(word, 30, 1))
+		u->v[bits(word, 10, 5)]++;
+}
+
+static void count(struct uses *u, uint32_t word)
+{
+	unsigned op = bits(word, 25, 4), sp = u->x[31];
+
+	if ((op & 5) == 4)
+		count_load_store(u, word);
+	else if ((op & 14) == 8)
+		count_immediate(u, word);
+	else if ((op & 7) == 5)
+		count_register(u, word), u->x[31] = sp;
+	else if ((op & 14) == 10)
+		count_branch(u, word);
+	else if ((op & 7) == 7)
+		count_simd(u, word);
+}
+
+static unsigned most(const unsigned *uses, const uint8_t *pin, bool pinned, bool least)
+{
+	unsigned best = 32;
+
+	for (unsigned n = 0; n < 32; n++)
+		if ((pin[n] != X86_NO_REG) == pinned && (best == 32 || (least ? uses[n] < uses[best] : uses[n] > uses[best])))
+			best = n;
+	return best;
+}
+
+static void choose_general(struct jit *j, struct uses *u, bool loops)
+{
+	/* An exchange is four accesses, which a loop makes once. */
+	unsigned worth = loops ? 2 : 6;
+
+	for (;;) {
+		unsigned in = most(u->x, j->pin, false, false), out = most(u->x, j->pin, true, true);
+		if (j->n_swaps == JIT_PINNED || u->x[in] < u->x[out] + worth)
+			return;
+		j->swap[j->n_swaps++] = (struct jit_swap){ .reg = j->pin[out], .usual = (uint8_t)out, .now = (uint8_t)in };
+		j->pin[in] = j->pin[out];
+		j->pin[out] = X86_NO_REG;
+	}
+}
+
+static void choose_vector(struct jit *j, struct uses *u)
+{
+	unsigned n = 0, limit;
+
+	for (unsigned i = 0; i < 32; i++)
+		n += u->v[i] != 0;
+	/* The others take turns in what is left. */
+	limit = n <= JIT_V_SLOTS ? n : JIT_V_SLOTS / 2;
+	for (unsigned i = 0; i < limit; i++) {
+		unsigned best = 0;
+		for (unsigned k = 1; k < 32; k++)
+			if (u->v[k] > u->v[best])
+				best = k;
+		jit_v_lock(j, best, u->v_written >> best & 1);
+		u->v[best] = 0;
+	}
+}
+
+/* Whether the block's last instruction may go back to its first. */
+static bool is_loop(const struct jit *j)
+{
+	uint64_t target;
+
+	return jit_branch_target(&j->insn[j->n - 1], j->block_pc + 4 * (j->n - 1), &target) && target == j->block_pc &&
+	       j->block_flags >> JIT_FLAG_BTYPE_POS == 0 && !(j->debug & EMU_JIT_NO_CHAIN);
+}
+
+void jit_map_enter(struct jit *j)
+{
+	struct uses u = { 0 };
+	bool loops = is_loop(j), calls = false;
+
+	memcpy(j->pin, jit_pin, sizeof(j->pin));
+	j->n_swaps = 0;
+	jit_v_reset(j);
+	for (unsigned i = 0; i < j->n; i++) {
+		calls |= !j->insn[i].native;
+		count(&u, j->insn[i].word);
+	}
+	if (!calls) {
+		choose_general(j, &u, loops);
+		for (unsigned i = 0; i < j->n_swaps; i++) {
+			x86_store(&j->buf, X86_W, jit_x_home(j->swap[i].usual), j->swap[i].reg);
+			x86_load(&j->buf, X86_W, j->swap[i].reg, jit_x_home(j->swap[i].now));
+		}
+		if (loops)
+			choose_vector(j, &u);
+	}
+	j->loop_vregs = j->vregs;
+	j->loop_entry = loops ? x86_here(&j->buf) : 0;
+}
+
+void jit_map_leave(struct jit *j)
+{
+	for (unsigned i = 0; i < j->n_swaps; i++) {
+		x86_store(&j->buf, X86_W, jit_x_home(j->swap[i].now), j->swap[i].reg);
+		x86_load(&j->buf, X86_W, j->swap[i].reg, jit_x_home(j->swap[i].usual));
+	}
+}
+
+void jit_map_return(struct jit *j)
+{
+	for (unsigned i = 0; i < j->n_swaps; i++)
+		x86_load(&j->buf, X86_W, j->swap[i].reg, jit_x_home(j->swap[i].now));
+}
