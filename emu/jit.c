@@ -148,7 +148,7 @@ static __attribute__((noinline)) bool run(struct emu_cpu *cpu)
 			return true;
 		if (link && epoch == j->epoch)
 			jit_cache_link(j, link, block->code);
-		j->n_dispatched++;
+		jit_count(j, EMU_STAT_JIT_MISSES, 1);
 		cpu->jit_hot.flags = jit_flags_of(cpu->nzcv);
 		enter(cpu, x86_exec_at(&j->buf, block->code));
 		jit_sync_flags(cpu);
@@ -204,6 +204,7 @@ bool emu_jit_init(struct emu_cpu *cpu, struct vmd_error *err)
 	if (!jit_fault_init(err) || !jit_mem_init(j, err))
 		return false;
 	j->debug = cpu->system->jit_debug;
+	jit_stats_init(j);
 	make_thunks(j);
 	jit_vec_init(j);
 	jit_cache_begin(j);

@@ -28,6 +28,11 @@ void emu_jit_run(struct emu_cpu *cpu);
 void emu_jit_drop_page(struct emu_cpu *cpu, uint64_t page_pa);
 void emu_jit_drop_all(struct emu_cpu *cpu);
 
+/* Adds what this vCPU's translated code has counted; any thread. */
+void emu_jit_stats(const struct emu_cpu *cpu, uint64_t values[EMU_STAT_COUNT]);
+/* Calls of the interpreter for the i-th instruction (enum a64_op; A64_OP_COUNT: UNDEFINED); any thread. */
+uint64_t emu_jit_fallback(const struct emu_cpu *cpu, unsigned i);
+
 /* FPSR is about to be read or written, or FPCR has been written: see emu/jit_fp.c. */
 void emu_jit_sync_fp(struct emu_cpu *cpu);
 

@@ -52,11 +52,12 @@ struct jit_block *jit_block_add(struct jit *j)
 	if (block->page_next)
 		block->page_next->page_at = &block->page_next;
 	*hash_at = *page_at = block;
+	jit_count(j, EMU_STAT_JIT_BLOCKS, 1);
 	return block;
 }
 
 /* Takes the block out of the hashes. */
-static void unlink_block(struct jit_block *block)
+static void unlink_block(struct jit *j, struct jit_block *block)
 {
 	*block->hash_at = block->hash_next;
 	if (block->hash_next)
@@ -65,6 +66,7 @@ static void unlink_block(struct jit_block *block)
 	if (block->page_next)
 		block->page_next->page_at = block->page_at;
 	block->dropped = true;
+	jit_stat_set(j, EMU_STAT_JIT_BLOCKS, j->stats[EMU_STAT_JIT_BLOCKS] - 1);
 }
 
 void jit_block_evict(struct jit *j, uint32_t start, uint32_t end)
@@ -76,8 +78,10 @@ void jit_block_evict(struct jit *j, uint32_t start, uint32_t end)
 			return;
 		if (jump->code == x86_exec_at(&j->buf, block->code))
 			*jump = (struct jit_jump){ 0 };
-		if (!block->dropped && block->drops == j->drops)
-			unlink_block(block);
+		if (!block->dropped && block->drops == j->drops) {
+			unlink_block(j, block);
+			jit_count(j, EMU_STAT_JIT_EVICTED, 1);
+		}
 	}
 }
 
@@ -99,7 +103,8 @@ void emu_jit_drop_page(struct emu_cpu *cpu, uint64_t page_pa)
 	for (struct jit_block *block = *page_chain(j, page_pa), *next; block; block = next) {
 		next = block->page_next;
 		if ((block->pa & ~EMU_PAGE_MASK) == page_pa) {
-			unlink_block(block);
+			unlink_block(j, block);
+			jit_count(j, EMU_STAT_JIT_DROPPED, 1);
 			found = true;
 		}
 	}
@@ -117,6 +122,8 @@ void emu_jit_drop_all(struct emu_cpu *cpu)
 	memset(j->hash, 0, hash_size(j) * sizeof(j->hash[0]));
 	memset(j->pages, 0, page_hash_size(j) * sizeof(j->pages[0]));
 	j->drops++;
+	jit_count(j, EMU_STAT_JIT_DROPPED, j->stats[EMU_STAT_JIT_BLOCKS]);
+	jit_stat_set(j, EMU_STAT_JIT_BLOCKS, 0);
 	renew_all(j);
 }
 

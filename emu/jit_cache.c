@@ -90,6 +90,7 @@ bool jit_cache_init(struct jit *j, uint64_t size)
 	j->faults = malloc(j->max_faults * sizeof(j->faults[0]));
 	if (!j->regions || !j->faults || !map_code(j))
 		return false;
+	jit_stat_set(j, EMU_STAT_JIT_CACHE, (uint64_t)j->n_regions * j->region_size);
 	j->jumps = (struct jit_jump *)(void *)j->buf.start;
 	j->buf.p = j->buf.start + JIT_JUMPS * sizeof(struct jit_jump);
 	return true;
@@ -142,6 +143,7 @@ static void evict_next(struct jit *j)
 	}
 	region->n_links = 0;
 	region->gen++;
+	jit_count(j, EMU_STAT_JIT_EVICTIONS, 1);
 	j->limit = end;
 	j->epoch++;
 }

@@ -210,8 +210,18 @@ void jit_exit_dispatch_to(struct jit *j, uint64_t target)
 
 /* ---- Calls of the interpreter ---- */
 
-static void call_exec(struct emu_cpu *cpu, const union a64_args *args, a64_exec_fn *fn)
+static void exec_undefined(struct emu_cpu *cpu, const union a64_args *args)
 {
+	emu_raise_undefined(cpu);
+}
+
+/* `op` is the instruction, A64_OP_COUNT if it is UNDEFINED. */
+static void call_exec(struct emu_cpu *cpu, const union a64_args *args, uint64_t op)
+{
+	a64_exec_fn *fn = op == A64_OP_COUNT ? exec_undefined : a64_exec[op];
+	uint64_t *count = &cpu->jit->fallbacks[op];
+
+	__atomic_store_n(count, *count + 1, __ATOMIC_RELAXED);
 	jit_sync_flags(cpu);
 	cpu->next_pc = cpu->pc + 4;
 	fn(cpu, args);
@@ -219,19 +229,14 @@ static void call_exec(struct emu_cpu *cpu, const union a64_args *args, a64_exec_
 }
 
 /* Of an instruction after which execution goes on at cpu->pc. */
-static void call_exec_last(struct emu_cpu *cpu, const union a64_args *args, a64_exec_fn *fn)
+static void call_exec_last(struct emu_cpu *cpu, const union a64_args *args, uint64_t op)
 {
 	enum { BTYPE_NEW = 4 }; /* INTERP_BTYPE_NEW */
 
-	call_exec(cpu, args, fn);
+	call_exec(cpu, args, op);
 	cpu->pc = cpu->code->resync ? cpu->pc + 4 : cpu->next_pc;
 	cpu->code->resync = false;
 	cpu->pstate.btype = cpu->pstate.btype & BTYPE_NEW ? cpu->pstate.btype & 3 : 0;
-}
-
-static void exec_undefined(struct emu_cpu *cpu, const union a64_args *args)
-{
-	emu_raise_undefined(cpu);
 }
 
 static void args_piece(struct jit *j, const struct jit_slow *s)
@@ -247,13 +252,12 @@ void jit_fallback(struct jit *j)
 {
 	const struct jit_insn *insn = &j->insn[j->i];
 	struct x86_buf *b = &j->buf;
-	a64_exec_fn *fn = insn->op == A64_OP_COUNT ? exec_undefined : a64_exec[insn->op];
 	bool last = insn->props & JIT_ENDS;
 
 	jit_before_raise(j, NULL);
 	x86_lea(b, X86_W, X86_RCX, x86_rip(0));
 	jit_slow_add(j, args_piece)->arg = x86_here(b);
-	x86_mov_imm(b, X86_RDX, (uint64_t)(uintptr_t)fn);
+	x86_mov_imm(b, X86_RDX, insn->op);
 	if (last) {
 		/* BLRAA and its kin look at the page they come from. */
 		x86_mov_imm(b, X86_RAX, (uint64_t)(uintptr_t)&j->cpu->code->guarded);

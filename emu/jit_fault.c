@@ -41,12 +41,13 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 {
 	ucontext_t *uc = context;
 	greg_t *rip = &uc->uc_mcontext.gregs[REG_RIP];
-	const struct jit *j = running;
+	struct jit *j = running;
 	uint64_t at = j ? (uint64_t)*rip - (uint64_t)(uintptr_t)j->buf.exec : UINT64_MAX;
 
 	if (j && at < j->code_end) {
 		uint32_t to;
 		if (jit_cache_find_fault(j, (uint32_t)at, &to)) {
+			jit_count(j, EMU_STAT_JIT_FAULTS, 1);
 			*rip = (greg_t)(uintptr_t)x86_exec_at(&j->buf, to);
 			return;
 		}

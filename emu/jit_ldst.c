@@ -40,40 +40,40 @@
 #define DEFINE_SLOW(bits) \
 	static uint64_t slow_load##bits(struct emu_cpu *cpu, uint64_t va) \
 	{ \
-		jit_sync_flags(cpu); \
+		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_LOADS); \
 		uint64_t val = emu_ld##bits(cpu, va, EMU_ACC_NORMAL); \
 		jit_mem_fill(cpu, va, false); \
 		return val; \
 	} \
 	static uint64_t slow_load_ordered##bits(struct emu_cpu *cpu, uint64_t va) \
 	{ \
-		jit_sync_flags(cpu); \
+		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_LOADS); \
 		uint64_t val = emu_ld##bits(cpu, va, EMU_ACC_ORDERED); \
 		jit_mem_fill(cpu, va, false); \
 		return val; \
 	} \
 	static uint64_t slow_load_unpriv##bits(struct emu_cpu *cpu, uint64_t va) \
 	{ \
-		jit_sync_flags(cpu); \
+		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_LOADS); \
 		uint64_t val = emu_ld##bits(cpu, va, EMU_ACC_UNPRIV); \
 		jit_mem_fill(cpu, va, true); \
 		return val; \
 	} \
 	static void slow_store##bits(struct emu_cpu *cpu, uint64_t va, uint64_t val) \
 	{ \
-		jit_sync_flags(cpu); \
+		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_STORES); \
 		emu_st##bits(cpu, va, (uint##bits##_t)val, EMU_ACC_NORMAL); \
 		jit_mem_fill(cpu, va, false); \
 	} \
 	static void slow_store_ordered##bits(struct emu_cpu *cpu, uint64_t va, uint64_t val) \
 	{ \
-		jit_sync_flags(cpu); \
+		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_STORES); \
 		emu_st##bits(cpu, va, (uint##bits##_t)val, EMU_ACC_ORDERED); \
 		jit_mem_fill(cpu, va, false); \
 	} \
 	static void slow_store_unpriv##bits(struct emu_cpu *cpu, uint64_t va, uint64_t val) \
 	{ \
-		jit_sync_flags(cpu); \
+		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_STORES); \
 		emu_st##bits(cpu, va, (uint##bits##_t)val, EMU_ACC_UNPRIV); \
 		jit_mem_fill(cpu, va, true); \
 	}

@@ -14,7 +14,7 @@
 #define DEFINE_SLOW(bits, member) \
 	static void slow_load##bits(struct emu_cpu *cpu, uint64_t va, uint64_t t) \
 	{ \
-		jit_sync_flags(cpu); \
+		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_LOADS); \
 		uint64_t val = emu_ld##bits(cpu, va, EMU_ACC_NORMAL); \
 		jit_mem_fill(cpu, va, false); \
 		cpu->v[t].d[0] = val; \
@@ -22,7 +22,7 @@
 	} \
 	static void slow_store##bits(struct emu_cpu *cpu, uint64_t va, uint64_t t) \
 	{ \
-		jit_sync_flags(cpu); \
+		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_STORES); \
 		emu_st##bits(cpu, va, cpu->v[t].member[0], EMU_ACC_NORMAL); \
 		jit_mem_fill(cpu, va, false); \
 	}
@@ -36,7 +36,7 @@ static void slow_load128(struct emu_cpu *cpu, uint64_t va, uint64_t t)
 {
 	uint64_t val[2];
 
-	jit_sync_flags(cpu);
+	jit_slow_access(cpu, va, 16, EMU_STAT_JIT_SLOW_LOADS);
 	emu_ld128(cpu, va, 16, val, EMU_ACC_NORMAL);
 	jit_mem_fill(cpu, va, false);
 	cpu->v[t].d[0] = val[0];
@@ -45,7 +45,7 @@ static void slow_load128(struct emu_cpu *cpu, uint64_t va, uint64_t t)
 
 static void slow_store128(struct emu_cpu *cpu, uint64_t va, uint64_t t)
 {
-	jit_sync_flags(cpu);
+	jit_slow_access(cpu, va, 16, EMU_STAT_JIT_SLOW_STORES);
 	emu_st128(cpu, va, 16, cpu->v[t].d, EMU_ACC_NORMAL);
 	jit_mem_fill(cpu, va, false);
 }

@@ -377,6 +377,7 @@ void jit_mem_fill(struct emu_cpu *cpu, uint64_t va, bool unpriv)
 	bool read = e->tag_read == tag, write = e->tag_write == tag;
 	if (!is_canonical(va) || !(read || write) || j->debug & EMU_JIT_NO_FAST_MEM)
 		return;
+	jit_count(j, EMU_STAT_JIT_FILLS, 1);
 	if (view->table) {
 		struct jit_tagged *slot = tagged_slot(view, va);
 		index = (uint64_t)(slot - view->table);

@@ -283,9 +283,22 @@ struct jit {
 	unsigned n_slow;
 	struct jit_slow slow[JIT_MAX_SLOW];
 
-	/* statistics */
-	uint64_t n_translated, n_dispatched;
+	/* statistics, for other threads to read: jit_count */
+	uint64_t stats[EMU_STAT_COUNT]; /* times are in ticks of the host's counter */
+	uint64_t fallbacks[A64_OP_COUNT + 1];
+	uint64_t start_ticks, start_ns; /* to make nanoseconds of them */
 };
+
+static inline void jit_stat_set(struct jit *j, enum emu_stat stat, uint64_t value)
+{
+	__atomic_store_n(&j->stats[stat], value, __ATOMIC_RELAXED);
+}
+
+/* Only this thread writes, so nothing is lost. */
+static inline void jit_count(struct jit *j, enum emu_stat stat, uint64_t n)
+{
+	jit_stat_set(j, stat, j->stats[stat] + n);
+}
 
 /* ---- Guest state ---- */
 
@@ -355,6 +368,15 @@ static inline void jit_sync_flags(struct emu_cpu *cpu)
 	cpu->nzcv = jit_nzcv_of(cpu->jit_hot.flags);
 }
 
+/* Begins the slow path of an access. */
+static inline void jit_slow_access(struct emu_cpu *cpu, uint64_t va, unsigned size, enum emu_stat stat)
+{
+	jit_sync_flags(cpu);
+	jit_count(cpu->jit, stat, 1);
+	if ((va & 4095) + size > 4096)
+		jit_count(cpu->jit, EMU_STAT_JIT_CROSSINGS, 1);
+}
+
 /* ---- Calls and exits ---- */
 
 /* A slow path of the current instruction: entered by the branches put in
@@ -383,6 +405,12 @@ void jit_exit_dispatch(struct jit *j);
 void jit_exit_dispatch_to(struct jit *j, uint64_t target);
 /* Leaves for `pc` if the vCPU is wanted. Clobbers the flags. */
 void jit_check_attention(struct jit *j, uint64_t pc);
+
+/* ---- emu/jit_stats.c ---- */
+
+void jit_stats_init(struct jit *j);
+/* A translation has been made, which began when the host's counter was `start`. */
+void jit_stats_translated(struct jit *j, uint64_t start);
 
 /* ---- emu/jit_cache.c ---- */
 

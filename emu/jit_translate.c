@@ -9,6 +9,8 @@
 #include "emu/code_priv.h"
 #include "emu/sys_priv.h"
 
+#include <x86intrin.h>
+
 /* ---- Decoding ---- */
 
 /* Instructions that are calls of the interpreter, and after which the block
@@ -262,6 +264,8 @@ static void emit_slow(struct jit *j)
 
 struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const uint32_t *host, uint32_t flags)
 {
+	uint64_t start = __rdtsc();
+
 	jit_cache_make_room(j);
 	j->block_pc = pc;
 	j->block_pa = pa;
@@ -284,6 +288,7 @@ struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const u
 	if (!j->ended)
 		jit_exit_to(j, pc + 4 * j->n);
 	emit_slow(j);
-	j->n_translated += j->n;
-	return jit_block_add(j);
+	struct jit_block *block = jit_block_add(j);
+	jit_stats_translated(j, start);
+	return block;
 }

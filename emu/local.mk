@@ -33,12 +33,12 @@ emu_simd_sources = emu/simd_priv.h emu/interp_simd_same.c emu/interp_simd_diff.c
 
 # Memory map, MMU, system registers, exceptions, timers, vCPU threads.
 emu_system_sources = emu/mem.c emu/mem_priv.h emu/clock.c emu/current.c \
-	emu/system.c emu/vcpu.c emu/vcpu_priv.h emu/models.c emu/sysregs.c emu/sysregs_priv.h \
+	emu/system.c emu/stats.c emu/vcpu.c emu/vcpu_priv.h emu/models.c emu/sysregs.c emu/sysregs_priv.h \
 	emu/exception.c emu/mmu.c emu/tlb.c emu/tlb_priv.h emu/access.c emu/maint.c \
 	emu/gtimer.c emu/pmu.c emu/debug.c emu/psci.c emu/semihost.c
 
 # The JIT.
-emu_jit_sources = emu/jit.c emu/jit.h emu/jit_priv.h emu/jit_mem.c emu/jit_fault.c emu/x86_emit_priv.h \
+emu_jit_sources = emu/jit.c emu/jit.h emu/jit_priv.h emu/jit_mem.c emu/jit_fault.c emu/jit_stats.c emu/x86_emit_priv.h \
 	emu/jit_ops.def emu/jit_ops_simd.def emu/jit_block.c emu/jit_cache.c emu/jit_translate.c emu/jit_exit.c \
 	emu/jit_state.c emu/jit_int_priv.h emu/jit_dpimm.c emu/jit_dpreg.c emu/jit_branch.c emu/jit_system.c \
 	emu/jit_ldst.c emu/jit_ldst_priv.h emu/jit_ldst_pair.c emu/jit_ldst_vec.c emu/jit_ldst_struct.c \
@@ -47,7 +47,7 @@ emu_jit_sources = emu/jit.c emu/jit.h emu/jit_priv.h emu/jit_mem.c emu/jit_fault
 	emu/jit_simd_shift.c emu/jit_crypto.c emu/jit_fp.c emu/jit_fp_priv.h emu/jit_fp_convert.c
 
 libemu_a_SOURCES = emu/irq.h emu/clock.h emu/mem.h emu/system.h \
-	emu/cpu_priv.h emu/access_priv.h emu/interp_priv.h emu/sys_priv.h emu/features.def emu/sysregs.def \
+	emu/cpu_priv.h emu/access_priv.h emu/interp_priv.h emu/sys_priv.h emu/features.def emu/sysregs.def emu/stats.def \
 	$(emu_base_sources) $(emu_fp_sources) $(emu_simd_sources) $(emu_system_sources) \
 	$(emu_jit_sources)
 nodist_libemu_a_SOURCES = $(emu_generated)

@@ -161,4 +161,25 @@ enum emu_cpu_state emu_system_cpu_state(const struct emu_system *sys, unsigned c
 /* Instructions retired so far (approximate while running). */
 uint64_t emu_system_retired(const struct emu_system *sys, unsigned cpu);
 
+/* ---- Statistics: any time, any thread. Each number is right by itself; those of
+ * a running vCPU are not of one moment. ---- */
+
+enum emu_stat {
+#define STAT(name, ...) EMU_STAT_##name,
+#include "emu/stats.def"
+#undef STAT
+	EMU_STAT_COUNT
+};
+struct emu_stat_info {
+	const char *name, *doc;
+	enum { EMU_STAT_CUMULATIVE, EMU_STAT_INSTANT, EMU_STAT_PEAK } kind;
+	enum { EMU_STAT_NONE, EMU_STAT_BYTES, EMU_STAT_NS } unit;
+};
+extern const struct emu_stat_info emu_stat_infos[EMU_STAT_COUNT];
+/* Of a vCPU; what starts with JIT is 0 where there is no JIT. */
+void emu_system_stats(const struct emu_system *sys, unsigned cpu, uint64_t ret_values[EMU_STAT_COUNT]);
+/* How often all vCPUs' translated code has called the interpreter for the i-th
+ * instruction, and its name; NULL past the last. */
+const char *emu_system_fallback(const struct emu_system *sys, unsigned i, uint64_t *ret_count);
+
 #endif

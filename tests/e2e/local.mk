@@ -16,7 +16,6 @@ EXTRA_DIST += $(e2e_scripts) tests/e2e/forced.sh tests/e2e/lib.sh tests/e2e/host
 CLEANFILES += tests/e2e/guest
 
 # The JIT's forced modes, each through a boot: too slow for `make check`.
-.PHONY: forced
 forced: all
 	$(AM_V_at)srcdir=$(srcdir) sh $(srcdir)/tests/e2e/forced.sh
 

@@ -679,7 +679,24 @@ START_TEST(eviction)
 	ck_assert_uint_eq(engines[INTERP].cpu->sys[EMU_SR_ESR_EL1] >> 26, 0x3c); /* the BRK */
 	for (unsigned i = ARRAYS; i < N_ENGINES; i++) {
 		ck_assert(!compare(&engines[i], true));
-		ck_assert_uint_gt(engines[i].cpu->jit->epoch, 20);
+		uint64_t stats[EMU_STAT_COUNT], fallbacks = 0, n;
+		emu_system_stats(engines[i].sys, 0, stats);
+		ck_assert_uint_eq(stats[EMU_STAT_RETIRED], engines[i].cpu->retired);
+		ck_assert_uint_gt(stats[EMU_STAT_JIT_EVICTIONS], 20);
+		ck_assert_uint_gt(stats[EMU_STAT_JIT_EVICTED], UNITS);
+		ck_assert_uint_eq(stats[EMU_STAT_JIT_BLOCKS] + stats[EMU_STAT_JIT_EVICTED] + stats[EMU_STAT_JIT_DROPPED],
+			stats[EMU_STAT_JIT_TRANSLATIONS]);
+		ck_assert_uint_le(stats[EMU_STAT_JIT_BYTES], EMU_JIT_CACHE_MIN);
+		ck_assert_uint_eq(stats[EMU_STAT_JIT_CACHE], EMU_JIT_CACHE_MIN);
+		ck_assert_uint_ge(stats[EMU_STAT_JIT_INSNS], UNITS * UNIT_INSNS);
+		ck_assert_uint_ge(stats[EMU_STAT_JIT_NS], stats[EMU_STAT_JIT_LONGEST]);
+		for (unsigned k = 0; emu_system_fallback(engines[i].sys, k, &n); k++)
+			fallbacks += n;
+		ck_assert_uint_eq(fallbacks, stats[EMU_STAT_JIT_FALLBACKS]);
+		ck_assert_uint_ge(fallbacks, 1); /* the BRK */
+		printf("JIT: %" PRIu64 " evictions, %" PRIu64 " ns for %" PRIu64 " instructions, at most %" PRIu64 " ns at once\n",
+			stats[EMU_STAT_JIT_EVICTIONS], stats[EMU_STAT_JIT_NS], stats[EMU_STAT_JIT_INSNS],
+			stats[EMU_STAT_JIT_LONGEST]);
 	}
 }
 END_TEST
