@@ -6,10 +6,14 @@ tests_bench_mips_SOURCES = tests/bench/mips.c tests/unit/bare.c tests/unit/bare.
 tests_bench_mips_LDADD = libemu.a libprotocol.a
 EXTRA_DIST += tests/bench/guest.c tests/bench/exit.S tests/bench/figures
 # Whole programs, against QEMU: tests/bench/run, by hand.
-EXTRA_DIST += tests/bench/run tests/bench/image tests/bench/timed.c tests/bench/micro.c tests/bench/floats.c \
+EXTRA_DIST += tests/bench/run tests/bench/image tests/bench/proof tests/bench/timed.c tests/bench/micro.c tests/bench/floats.c \
 	tests/bench/video.c tests/bench/programs/table tests/bench/programs/init tests/bench/programs/fannkuch.py \
 	tests/bench/programs/floats.py tests/bench/programs/recursion.lua tests/bench/programs/sort.lua \
 	tests/bench/programs/database.sql
+
+# Programs that check themselves, and python's own tests, in a guest.
+proof: all
+	srcdir=$(srcdir) $(srcdir)/tests/bench/proof
 
 if HAVE_AARCH64_CC
 CLEANFILES += tests/bench/guest tests/bench/guest.bin tests/bench/exit

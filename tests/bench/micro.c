@@ -41,7 +41,7 @@ static uint64_t calls(uint64_t n)
 {
 	uint64_t sum = 0;
 
-	for (uint64_t i = 0; i < n / 150; i++)
+	for (uint64_t i = 0; i < n / 150000; i++)
 		sum += fib(24);
 	return sum;
 }

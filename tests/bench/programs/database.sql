@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: BSD-2-Clause
 create table item(id integer primary key, class integer, price real, name text);
-with recursive n(i) as (select 1 union all select i + 1 from n where i < 20000)
+with recursive n(i) as (select 1 union all select i + 1 from n where i < 15000)
 insert into item select i, i * 7919 % 211, (i * 104729 % 10007) / 7.0, printf('item %06d', i * 31 % 20011) from n;
 create index by_class on item(class);
 create index by_name on item(name);
