@@ -13,6 +13,7 @@
 #include "emu/sys_priv.h"
 #include "emu/tlb_priv.h"
 #include "emu/vcpu_priv.h"
+#include "emu/verify.h"
 
 #include <string.h>
 
@@ -145,6 +146,7 @@ static uint64_t load_piece(struct emu_cpu *cpu, const struct access *a, const st
 	uint64_t val;
 	if (e->phys & EMU_PHYS_BYTES)
 		return host_load((const void *)(va + e->addend), size);
+	emu_verify_device(cpu);
 	if (!emu_mem_load(cpu->system->mem, entry_pa(e, va), size, &val))
 		data_abort(cpu, a, va, EMU_FSC_EXTERNAL, false);
 	return val;
@@ -153,9 +155,13 @@ static uint64_t load_piece(struct emu_cpu *cpu, const struct access *a, const st
 static void store_piece(struct emu_cpu *cpu, const struct access *a, const struct emu_tlb_entry *e, uint64_t va,
 			unsigned size, uint64_t val)
 {
-	if (e->phys & EMU_PHYS_ATOMIC)
+	if (e->phys & EMU_PHYS_ATOMIC) {
+		emu_verify_note_store(cpu, (void *)(va + e->addend), size);
 		host_store((void *)(va + e->addend), size, val);
-	else if (!emu_mem_store(cpu->system->mem, entry_pa(e, va), size, val))
+		return;
+	}
+	emu_verify_device(cpu);
+	if (!emu_mem_store(cpu->system->mem, entry_pa(e, va), size, val))
 		data_abort(cpu, a, va, EMU_FSC_EXTERNAL, true);
 }
 
@@ -235,6 +241,7 @@ void emu_store128_slow(struct emu_cpu *cpu, uint64_t va, unsigned esize, const u
 	struct emu_tlb_entry *e = translate(cpu, &a, va);
 	if (!crosses(va, 16) && (e->phys & EMU_PHYS_ATOMIC)) {
 		check_watch(cpu, &a, e);
+		emu_verify_note_store(cpu, (void *)(va + e->addend), 16);
 		emu_host_st128((void *)(va + e->addend), val);
 		return;
 	}
@@ -253,6 +260,8 @@ static void *datum_ptr(struct emu_cpu *cpu, const struct access *a, unsigned nee
 	check_watch(cpu, a, e);
 	if (!(e->phys & need))
 		data_abort(cpu, a, a->va, EMU_FSC_UNSUPPORTED, a->kind & EMU_WRITE);
+	if (a->kind & EMU_WRITE)
+		emu_verify_note_store(cpu, (void *)(a->va + e->addend), a->size);
 	return (void *)(a->va + e->addend);
 }
 
@@ -293,6 +302,7 @@ void emu_zero_block(struct emu_cpu *cpu, uint64_t va)
 	a.va = va;
 	for (unsigned i = 0; i < BLOCK; i += 16) {
 		if (e->phys & EMU_PHYS_ATOMIC) {
+			emu_verify_note_store(cpu, (void *)(base + i + e->addend), 16);
 			emu_host_st128((void *)(base + i + e->addend), zero);
 		} else {
 			store_piece(cpu, &a, e, base + i, 8, 0);

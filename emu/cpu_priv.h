@@ -80,6 +80,7 @@ struct emu_jit_hot {
 	uint64_t va;     /* of the access of an instruction that is executed by the interpreter, out of line */
 };
 struct jit;
+struct emu_verify;
 
 struct emu_cpu {
 	/* ---- hot: general registers, flags, PC ---- */
@@ -118,6 +119,7 @@ struct emu_cpu {
 	struct emu_tlb *tlb;
 	struct emu_code *code;
 	struct jit *jit;     /* NULL: everything is interpreted */
+	struct emu_verify *verify; /* NULL, but for EMU_ACCEL_VERIFY */
 	jmp_buf unwind;      /* the execution loop: emu_raise_* goes there */
 	struct emu_vcpu *vcpu; /* emu/vcpu_priv.h: thread, power state, lines, timers */
 };

@@ -68,14 +68,13 @@ static void check_branch_target(struct emu_cpu *cpu)
 		emu_raise(cpu, 0x0d, cpu->pstate.btype, 0);
 }
 
-/* One instruction, whatever PSTATE.BTYPE is. */
 /* Other threads read the count. */
 static inline void count_one(struct emu_cpu *cpu)
 {
 	__atomic_store_n(&cpu->retired, cpu->retired + 1, __ATOMIC_RELAXED);
 }
 
-static void execute_one(struct emu_cpu *cpu)
+void emu_interp_one(struct emu_cpu *cpu)
 {
 	struct code_insn *insn = emu_code_find(cpu, cpu->pc);
 
@@ -108,7 +107,7 @@ static __attribute__((noinline)) void run(struct emu_cpu *cpu)
 		if (cpu->pstate.btype) {
 			/* A landing pad clears BTYPE and cannot fault, so nothing sees the difference. */
 			if (!is_landing_pad(cpu, emu_code_word(cpu), cpu->pstate.btype)) {
-				execute_one(cpu);
+				emu_interp_one(cpu);
 				continue;
 			}
 			cpu->pstate.btype = 0;
@@ -142,5 +141,5 @@ void emu_interp_run(struct emu_cpu *cpu)
 void emu_interp_step(struct emu_cpu *cpu)
 {
 	if (!setjmp(cpu->unwind))
-		execute_one(cpu);
+		emu_interp_one(cpu);
 }

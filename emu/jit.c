@@ -91,8 +91,7 @@ static bool wants_attention(struct emu_cpu *cpu)
 	return attention;
 }
 
-/* The block for cpu->pc, or NULL where one instruction has to be interpreted. */
-static struct jit_block *block_now(struct emu_cpu *cpu)
+struct jit_block *jit_block_now(struct emu_cpu *cpu)
 {
 	struct jit *j = cpu->jit;
 	uint64_t pc = cpu->pc, page_pa;
@@ -131,27 +130,34 @@ static struct jit_block *block_now(struct emu_cpu *cpu)
 	return block;
 }
 
-/* Not inline: setjmp would keep its variables out of registers. */
-static __attribute__((noinline)) bool run(struct emu_cpu *cpu)
+void jit_enter(struct emu_cpu *cpu, const struct jit_block *block)
 {
 	struct jit *j = cpu->jit;
 	void (*enter)(struct emu_cpu *cpu, const uint8_t *code);
 	const uint8_t *enter_at = x86_exec_at(&j->buf, j->thunk_enter);
 
 	memcpy(&enter, &enter_at, sizeof(enter));
+	jit_count(j, EMU_STAT_JIT_MISSES, 1);
+	cpu->jit_hot.flags = jit_flags_of(cpu->nzcv);
+	enter(cpu, x86_exec_at(&j->buf, block->code));
+	jit_sync_flags(cpu);
+}
+
+/* Not inline: setjmp would keep its variables out of registers. */
+static __attribute__((noinline)) bool run(struct emu_cpu *cpu)
+{
+	struct jit *j = cpu->jit;
+
 	while (!wants_attention(cpu)) {
 		uint32_t link = cpu->jit_hot.link;
 		unsigned epoch = j->epoch;
 		cpu->jit_hot.link = 0;
-		const struct jit_block *block = block_now(cpu);
+		const struct jit_block *block = jit_block_now(cpu);
 		if (!block)
 			return true;
 		if (link && epoch == j->epoch)
 			jit_cache_link(j, link, block->code);
-		jit_count(j, EMU_STAT_JIT_MISSES, 1);
-		cpu->jit_hot.flags = jit_flags_of(cpu->nzcv);
-		enter(cpu, x86_exec_at(&j->buf, block->code));
-		jit_sync_flags(cpu);
+		jit_enter(cpu, block);
 	}
 	return false;
 }

@@ -46,6 +46,7 @@ struct jit_block *jit_block_add(struct jit *j)
 	struct jit_block **hash_at = hash_chain(j, j->block_pc), **page_at = page_chain(j, j->block_pa);
 
 	*block = (struct jit_block){ .pc = j->block_pc, .pa = j->block_pa, .flags = j->block_flags, .code = j->block_code,
+		.n = (uint16_t)j->n, .size = (uint16_t)(x86_here(&j->buf) - j->block_code),
 		.drops = j->drops, .hash_next = *hash_at, .hash_at = hash_at, .page_next = *page_at, .page_at = page_at };
 	if (block->hash_next)
 		block->hash_next->hash_at = &block->hash_next;

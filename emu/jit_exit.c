@@ -7,6 +7,7 @@
 #include "emu/jit_priv.h"
 
 #include "emu/code_priv.h"
+#include "emu/verify.h"
 
 /* ---- Pieces that translators use ---- */
 
@@ -69,6 +70,9 @@ static void leave(struct jit *j)
 static void exit_pc_piece(struct jit *j, const struct jit_slow *s)
 {
 	leave(j);
+	/* The block has counted all of its instructions. */
+	if (s->index + 1 < j->n)
+		x86_alu_imm(&j->buf, X86_SUB, X86_W, JIT_CPU(retired), (int32_t)(j->n - s->index - 1));
 	x86_mov_imm(&j->buf, X86_RAX, s->arg);
 	x86_jmp_to(&j->buf, j->thunk_exit_pc);
 }
@@ -255,6 +259,11 @@ void jit_fallback(struct jit *j)
 	bool last = insn->props & JIT_ENDS;
 
 	jit_before_raise(j, NULL);
+	if (j->verified && emu_verify_is_alone(insn->word)) {
+		jit_call(j, (const void *)emu_verify_leave);
+		j->ended = last;
+		return;
+	}
 	x86_lea(b, X86_W, X86_RCX, x86_rip(0));
 	jit_slow_add(j, args_piece)->arg = x86_here(b);
 	x86_mov_imm(b, X86_RDX, insn->op);

@@ -103,6 +103,8 @@ struct jit_block {
 	uint64_t pc, pa;
 	uint32_t flags;
 	uint32_t code; /* offset */
+	uint16_t n;    /* instructions */
+	uint16_t size; /* bytes of code */
 	uint32_t drops; /* jit.drops when it was made */
 	bool dropped;   /* no longer in the hashes */
 	struct jit_block *hash_next, **hash_at; /* what points to it */
@@ -246,6 +248,7 @@ struct jit {
 	uint32_t host_mxcsr;
 	bool fp_live;               /* MXCSR is the guest's */
 	unsigned epoch;             /* counts the times that a region was emptied */
+	bool verified;              /* for emu/verify.c: and NZCV is what it is wherever a block is left */
 
 	/* blocks, from the oldest on: rings, whose sizes are powers of two */
 	struct jit_block *blocks;
@@ -405,6 +408,13 @@ void jit_exit_dispatch(struct jit *j);
 void jit_exit_dispatch_to(struct jit *j, uint64_t target);
 /* Leaves for `pc` if the vCPU is wanted. Clobbers the flags. */
 void jit_check_attention(struct jit *j, uint64_t pc);
+
+/* ---- The loop (emu/jit.c) ---- */
+
+/* The block for cpu->pc, or NULL where one instruction has to be interpreted. */
+struct jit_block *jit_block_now(struct emu_cpu *cpu);
+/* Runs translated code until it leaves for the loop. */
+void jit_enter(struct emu_cpu *cpu, const struct jit_block *block);
 
 /* ---- emu/jit_stats.c ---- */
 

@@ -8,6 +8,7 @@
 #include "emu/access_priv.h"
 #include "emu/code_priv.h"
 #include "emu/sys_priv.h"
+#include "emu/verify.h"
 
 #include <x86intrin.h>
 
@@ -77,7 +78,8 @@ static bool has_features(const struct emu_cpu *cpu, unsigned op)
 /* Whether the current translation may use the instruction's translator. */
 static bool is_native(const struct jit *j, unsigned op, const union a64_args *args, uint32_t word)
 {
-	if (op == A64_OP_COUNT || !jit_ops[op].translate || j->debug & EMU_JIT_NO_NATIVE)
+	if (op == A64_OP_COUNT || !jit_ops[op].translate || j->debug & EMU_JIT_NO_NATIVE ||
+	    (j->verified && emu_verify_is_alone(word)))
 		return false;
 	if (op == A64_HINT)
 		return jit_hint_is_native(j, (const void *)args);
@@ -166,7 +168,7 @@ static bool flags_dead_at_end(struct jit *j)
 	const struct jit_insn *last = &j->insn[j->n - 1];
 	uint64_t pc = j->block_pc + 4 * (j->n - 1), target;
 
-	if (!jit_branch_target(last, pc, &target) || !flags_dead_at(j, target))
+	if (j->verified || !jit_branch_target(last, pc, &target) || !flags_dead_at(j, target))
 		return false;
 	return last->op == A64_B || last->op == A64_BL || flags_dead_at(j, pc + 4);
 }

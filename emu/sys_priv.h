@@ -53,6 +53,8 @@ void emu_set_current_cpu(int index);
 void emu_interp_run(struct emu_cpu *cpu);
 /* Executes exactly one instruction, or takes one exception. */
 void emu_interp_step(struct emu_cpu *cpu);
+/* The same, inside of a loop of the caller's: exceptions go to its cpu->unwind. */
+void emu_interp_one(struct emu_cpu *cpu);
 /* Whether the instruction may be the target of a branch with this PSTATE.BTYPE in a guarded page. */
 bool emu_interp_may_be_target(const struct emu_cpu *cpu, uint32_t insn, unsigned btype);
 

@@ -100,6 +100,7 @@ struct emu_system *emu_system_new(const struct emu_system_config *config, struct
 	sys->clock = config->clock;
 	sys->event = config->event;
 	sys->guest_error = config->guest_error;
+	sys->report = config->report;
 	sys->opaque = config->opaque;
 	if (config->gic_cpuif) {
 		sys->gic = *config->gic_cpuif;
@@ -114,6 +115,8 @@ struct emu_system *emu_system_new(const struct emu_system_config *config, struct
 	pthread_mutex_init(&sys->lock, NULL);
 	pthread_cond_init(&sys->stopped, NULL);
 	pthread_cond_init(&sys->go, NULL);
+	pthread_mutex_init(&sys->verify_turns.lock, NULL);
+	pthread_cond_init(&sys->verify_turns.changed, NULL);
 
 	if (!emu_sysregs_init(sys, err) || !emu_semihost_init(sys, err))
 		goto fail;
@@ -162,6 +165,8 @@ void emu_system_free(struct emu_system *sys)
 	emu_jit_arrays_fini(&sys->jit_arrays);
 	emu_semihost_fini(sys);
 	emu_sysregs_fini(sys);
+	pthread_cond_destroy(&sys->verify_turns.changed);
+	pthread_mutex_destroy(&sys->verify_turns.lock);
 	pthread_cond_destroy(&sys->go);
 	pthread_cond_destroy(&sys->stopped);
 	pthread_mutex_destroy(&sys->lock);
@@ -303,7 +308,7 @@ void emu_system_reset(struct emu_system *sys)
 	pthread_mutex_unlock(&sys->lock);
 }
 
-_Noreturn void emu_system_halt(struct emu_cpu *cpu, enum emu_event event, uint64_t value)
+void emu_system_stop(struct emu_cpu *cpu, enum emu_event event, uint64_t value)
 {
 	struct emu_system *sys = cpu->system;
 
@@ -315,6 +320,11 @@ _Noreturn void emu_system_halt(struct emu_cpu *cpu, enum emu_event event, uint64
 	pthread_mutex_unlock(&sys->lock);
 	if (first && sys->event)
 		sys->event(sys->opaque, cpu->index, event, value);
+}
+
+_Noreturn void emu_system_halt(struct emu_cpu *cpu, enum emu_event event, uint64_t value)
+{
+	emu_system_stop(cpu, event, value);
 	emu_end_insn(cpu);
 }
 

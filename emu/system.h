@@ -65,7 +65,11 @@ struct emu_semihost {
 };
 
 /* How instructions are executed. */
-enum emu_accel { EMU_ACCEL_INTERP, EMU_ACCEL_JIT };
+enum emu_accel {
+	EMU_ACCEL_INTERP,
+	EMU_ACCEL_JIT,
+	EMU_ACCEL_VERIFY, /* by both, compared block by block */
+};
 
 /* Bytes of translated code that each vCPU keeps. */
 #define EMU_JIT_CACHE_MIN (UINT64_C(512) << 10)
@@ -98,6 +102,8 @@ struct emu_system_config {
 	void (*event)(void *opaque, unsigned cpu, enum emu_event event, uint64_t value);
 	/* A rate-limited note that the guest did something no sane guest does. May be NULL. */
 	void (*guest_error)(void *opaque, const char *message);
+	/* EMU_ACCEL_VERIFY: lines of text on why EMU_EVENT_PANIC comes next. Called on a vCPU's thread. May be NULL. */
+	void (*report)(void *opaque, const char *text);
 	void *opaque;
 };
 

@@ -19,6 +19,7 @@
 #include "emu/host_atomic_priv.h"
 #include "emu/jit.h"
 #include "emu/sys_priv.h"
+#include "emu/verify.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -395,6 +396,8 @@ void *emu_vcpu_thread(void *arg)
 		emu_take_interrupt(cpu);
 		if (atomic_load_explicit(&cpu->attention, memory_order_relaxed) & EMU_ATT_STEP)
 			emu_debug_run_one(cpu);
+		else if (cpu->verify)
+			emu_verify_run(cpu);
 		else if (cpu->jit)
 			emu_jit_run(cpu);
 		else
@@ -417,13 +420,15 @@ bool emu_vcpu_init(struct emu_vcpu *vcpu, struct emu_system *sys, unsigned index
 	atomic_init(&vcpu->parked, true);
 	atomic_init(&vcpu->power, index == 0 ? EMU_POWER_ON : EMU_POWER_OFF);
 	return emu_tlb_init(cpu, err) && emu_code_init(cpu, err) && emu_gtimer_init(cpu, err) &&
-	       emu_pmu_init(cpu, err) && (sys->accel == EMU_ACCEL_INTERP || emu_jit_init(cpu, err));
+	       emu_pmu_init(cpu, err) && (sys->accel == EMU_ACCEL_INTERP || emu_jit_init(cpu, err)) &&
+	       (sys->accel != EMU_ACCEL_VERIFY || emu_verify_init(cpu, err));
 }
 
 void emu_vcpu_fini(struct emu_vcpu *vcpu)
 {
 	emu_pmu_fini(&vcpu->cpu);
 	emu_gtimer_fini(&vcpu->cpu);
+	emu_verify_fini(&vcpu->cpu);
 	emu_jit_fini(&vcpu->cpu);
 	emu_code_fini(&vcpu->cpu);
 	emu_tlb_fini(&vcpu->cpu);

@@ -103,6 +103,14 @@ struct emu_vcpu {
 	bool stepped_exclusive;     /* it was a load-exclusive */
 };
 
+/* Under accel=verify vCPUs execute one at a time, in the order of asking. */
+struct emu_turns {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	_Atomic uint32_t next;      /* the next number to give away */
+	uint32_t serving;           /* whose turn it is */
+};
+
 struct emu_system {
 	const struct emu_model *model;
 	unsigned n_cpus;
@@ -119,7 +127,9 @@ struct emu_system {
 	struct emu_semihost_state *semihost_state; /* emu/semihost.c */
 	void (*event)(void *opaque, unsigned cpu, enum emu_event event, uint64_t value);
 	void (*guest_error)(void *opaque, const char *message);
+	void (*report)(void *opaque, const char *text);
 	void *opaque;
+	struct emu_turns verify_turns;
 	struct emu_boot boot;
 	uint16_t *sysreg_index;     /* by EMU_SYSREG(): row + 1 of emu/sysregs.def or of the SYS table, 0 if none */
 
@@ -164,7 +174,9 @@ void emu_drop_all_code(struct emu_cpu *cpu);
 void emu_check_lines(struct emu_cpu *cpu);
 /* Ends the executing instruction here: what attention asks for comes before the next one. */
 _Noreturn void emu_end_insn(struct emu_cpu *cpu);
-/* Stops the whole system after an event that the machine has to act on. */
+/* Stops the whole system for an event that the machine has to act on, before the
+ * next instruction; emu_system_halt also ends the executing one. */
+void emu_system_stop(struct emu_cpu *cpu, enum emu_event event, uint64_t value);
 _Noreturn void emu_system_halt(struct emu_cpu *cpu, enum emu_event event, uint64_t value);
 void emu_guest_error(struct emu_cpu *cpu, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -122,6 +122,7 @@ static bool make_system(struct board *b, struct vmd_error *err)
 		.semihost = b->config.semihosting ? &semihost : NULL,
 		.event = b->config.event,
 		.guest_error = b->config.guest_error,
+		.report = b->config.report,
 		.opaque = b->config.opaque,
 	};
 	b->system = emu_system_new(&config, err);

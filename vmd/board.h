@@ -52,6 +52,7 @@ struct board_config {
 	/* For the vCPUs; see emu_system_config. */
 	void (*event)(void *opaque, unsigned cpu, enum emu_event event, uint64_t value);
 	void (*guest_error)(void *opaque, const char *message);
+	void (*report)(void *opaque, const char *text);
 	/* Where semihosting prints; NULL without semihosting. */
 	void (*semihost_write)(void *opaque, const uint8_t *buf, size_t len);
 	void *opaque;

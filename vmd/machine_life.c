@@ -44,7 +44,7 @@ static void on_report(void *arg)
 		machine_end(m, PROTO_END_REASON_GUEST_EXIT, PROTO_SHUTDOWN_CAUSE_GUEST_SHUTDOWN, (int)(r.value & 0xff), NULL);
 		break;
 	case EMU_EVENT_PANIC:
-		machine_end(m, PROTO_END_REASON_ERROR, PROTO_SHUTDOWN_CAUSE_HOST_ERROR, 0, "the emulator cannot go on");
+		machine_end(m, PROTO_END_REASON_ERROR, PROTO_SHUTDOWN_CAUSE_HOST_ERROR, 0, "the emulator cannot go on: see the machine's log");
 		break;
 	}
 }
@@ -79,6 +79,11 @@ static void log_guest_error(struct machine *m, const char *device, const char *m
 static void cpu_guest_error(void *opaque, const char *message)
 {
 	log_guest_error(opaque, "cpu", message);
+}
+
+static void cpu_report(void *opaque, const char *text)
+{
+	fputs(text, stderr);
 }
 
 static void device_guest_error(void *opaque, const char *device, const char *message)
@@ -202,6 +207,8 @@ static bool make_board(struct machine *m, struct vmd_error *err)
 {
 	const struct machine_launch *l = m->launch;
 	const struct proto_machine_definition *d = &l->definition;
+	static const enum emu_accel accels[] = { [PROTO_ACCEL_INTERP] = EMU_ACCEL_INTERP, [PROTO_ACCEL_JIT] = EMU_ACCEL_JIT,
+		[PROTO_ACCEL_VERIFY] = EMU_ACCEL_VERIFY };
 	struct board_device *devices = calloc(d->n_devices ? d->n_devices : 1, sizeof(*devices));
 	if (!devices)
 		return vmd_error_set(err, VMD_ERR_NO_MEMORY, 0, "out of memory");
@@ -211,7 +218,7 @@ static bool make_board(struct machine *m, struct vmd_error *err)
 						    .props = d->devices[i].props };
 	struct board_config config = {
 		.cpu_model = d->cpu.model,
-		.accel = d->accel == PROTO_ACCEL_JIT ? EMU_ACCEL_JIT : EMU_ACCEL_INTERP,
+		.accel = accels[d->accel],
 		.jit_cache = d->jit_cache,
 		.jit_debug = jit_debug(d),
 		.n_cpus = (unsigned)d->cpus,
@@ -231,6 +238,7 @@ static bool make_board(struct machine *m, struct vmd_error *err)
 		.n_devices = d->n_devices,
 		.event = report,
 		.guest_error = cpu_guest_error,
+		.report = cpu_report,
 		.semihost_write = semihost_write,
 		.opaque = m,
 	};

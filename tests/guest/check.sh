@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Runs every bare-metal program, interpreted and translated (with page arrays, with tagged tables), and compares what it
-# prints with NAME.expected.
+# Runs every bare-metal program, interpreted, translated (with page arrays, with tagged tables), and by both in lock
+# step, and compares what it prints with NAME.expected.
 #
 #     check.sh             all of them
 #     check.sh PATIENCE    the ones that vCPUs race in, for so many times as long; they print what they have tried
@@ -11,8 +11,8 @@ patience=${1:-1}
 [ "$patience" = 1 ] || programs='litmus:4 storm:2 storm:4'
 for program in $programs; do
 	name=${program%:*} cpus=${program#*:}
-	for accel in '' -j -t; do
-		how="$name on $cpus vCPUs${accel:+ with the JIT ($accel)}"
+	for accel in '' -j -t -v; do
+		how="$name on $cpus vCPUs${accel:+ with runner $accel}"
 		out=tests/guest/$name.out
 		if ! tests/guest/runner $accel -c "$cpus" -p "$patience" "tests/guest/$name.bin" >"$out"; then
 			echo "FAIL: $how"

@@ -5,9 +5,10 @@
  * to print. What the guest prints goes to standard output. The exit status is 0
  * when the guest powers off, its own on a semihosting exit, 124 after a minute.
  *
- *     runner [-j] [-t] [-c CPUS] [-m MODEL] [-p N] FILE
+ *     runner [-j] [-t] [-v] [-c CPUS] [-m MODEL] [-p N] FILE
  *
- * -j: with the JIT; -t: with the JIT, which has no page arrays; -p: N times as much patience, for storms.
+ * -j: with the JIT; -t: with the JIT, which has no page arrays; -v: with both engines in lock step; -p: N times as
+ * much patience, for storms.
  */
 #include "devices/gic.h"
 #include "emu/system.h"
@@ -54,6 +55,11 @@ static void on_guest_error(void *opaque, const char *message)
 		fprintf(stderr, "%s\n", message);
 }
 
+static void on_report(void *opaque, const char *text)
+{
+	fputs(text, stderr);
+}
+
 static void semihost_write(void *opaque, const uint8_t *buf, size_t len)
 {
 	fwrite(buf, 1, len, stdout);
@@ -79,7 +85,7 @@ int main(int argc, char **argv)
 
 	enum emu_accel accel = EMU_ACCEL_INTERP;
 	unsigned jit_debug = 0;
-	while ((opt = getopt(argc, argv, "jtc:m:p:")) != -1) {
+	while ((opt = getopt(argc, argv, "jtvc:m:p:")) != -1) {
 		if (opt == 'c')
 			n_cpus = (unsigned)atoi(optarg);
 		else if (opt == 'm')
@@ -88,6 +94,8 @@ int main(int argc, char **argv)
 			patience = (unsigned)atoi(optarg);
 		else if (opt == 'j' || opt == 't')
 			accel = EMU_ACCEL_JIT;
+		else if (opt == 'v')
+			accel = EMU_ACCEL_VERIFY;
 		else
 			return 2;
 		if (opt == 't')
@@ -129,6 +137,7 @@ int main(int argc, char **argv)
 		.cpu_model = model, .accel = accel, .jit_debug = jit_debug, .n_cpus = n_cpus, .mem = mem, .clock = clock,
 		.gic_cpuif = &cpuif,
 		.semihost = &semihost, .event = on_event, .guest_error = on_guest_error,
+		.report = on_report,
 	};
 	struct emu_system *sys = emu_system_new(&config, &err);
 	if (!sys)
