@@ -145,3 +145,52 @@ JIT_INSN(RET)
 	jit_copy_z(j, X86_W, X86_RAX, a->Rn);
 	jit_exit_rax(j, 0);
 }
+
+/* ---- With pointer authentication: XZR is the interpreter's ---- */
+
+static void jump_authenticated(struct jit *j, unsigned key, unsigned n, unsigned modifier)
+{
+	if (n == 31) {
+		jit_fallback(j);
+		return;
+	}
+	jit_authenticate_rax(j, key, n, modifier);
+	jit_exit_rax(j, btype_of_jump(j, n));
+}
+
+static void call_authenticated(struct jit *j, unsigned key, unsigned n, unsigned modifier)
+{
+	if (n == 31) {
+		jit_fallback(j);
+		return;
+	}
+	jit_authenticate_rax(j, key, n, modifier);
+	set_link(j);
+	jit_exit_rax(j, j->cpu->code->has_bti ? 2 : 0);
+}
+
+JIT_INSN(BRAZ)
+{
+	jump_authenticated(j, a->M, a->Rn, JIT_NO_MODIFIER);
+}
+
+JIT_INSN(BRA)
+{
+	jump_authenticated(j, a->M, a->Rn, a->Rm);
+}
+
+JIT_INSN(BLRAZ)
+{
+	call_authenticated(j, a->M, a->Rn, JIT_NO_MODIFIER);
+}
+
+JIT_INSN(BLRA)
+{
+	call_authenticated(j, a->M, a->Rn, a->Rm);
+}
+
+JIT_INSN(RETA)
+{
+	jit_authenticate_rax(j, a->M, 30, 31);
+	jit_exit_rax(j, 0);
+}

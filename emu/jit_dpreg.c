@@ -4,6 +4,7 @@
  * Register"; C6.2.
  */
 #include "emu/jit_int_priv.h"
+#include "emu/jit_vec_priv.h"
 
 /* ---- Data processing, 2 source ---- */
 
@@ -82,6 +83,104 @@ JIT_INSN(ASRV)
 JIT_INSN(RORV)
 {
 	shift_by_register(j, X86_ROR, a);
+}
+
+/* ---- CRC32: n has the checksum, m the data ---- */
+
+enum {
+	MOVQ_TO_XMM = 0x6e | X86_66 | X86_0F | X86_W,
+	MOVDQA_LOAD = 0x6f | X86_66 | X86_0F,
+	PCLMULQDQ = 0x44 | X86_66 | X86_0F3A,
+	PEXTRD = 0x16 | X86_66 | X86_0F3A,
+	CRC32_HOST = 0xf1 | X86_F2 | X86_0F38,
+};
+
+/*
+ * The remainder of (checksum ^ data) * x^32 by P. Bits are in reverse order, so
+ * the first of the data is the highest power, and data of fewer than 64 bits is
+ * put at the top. By Barrett: the quotient is the low half of a product with
+ * x^96 / P; of its product with P only what is below x^32 remains, which is in
+ * the high half.
+ */
+static void crc32_ieee(struct jit *j, const struct a64_args_CRC32B *a, unsigned bits)
+{
+	struct x86_buf *b = &j->buf;
+
+	if (a->Rd == 31)
+		return;
+	jit_copy_z(j, 0, X86_RAX, a->Rn);
+	x86_mov_rr(b, 0, X86_RCX, X86_RAX);
+	if (a->Rm != 31)
+		x86_alu(b, X86_XOR, width(bits == 64), X86_RCX, jit_x(j, a->Rm));
+	shift_field(j, X86_SHL, X86_W, X86_RCX, 64 - bits);
+	x86_op(b, MOVQ_TO_XMM, 0, x86_r(X86_RCX));
+	x86_op(b, MOVDQA_LOAD, 1, jit_k(j, JIT_K_CRC32));
+	x86_op(b, PCLMULQDQ, 0, x86_r(1));
+	x86_u8(b, 0x00);
+	x86_op(b, PCLMULQDQ, 0, x86_r(1));
+	x86_u8(b, 0x10);
+	x86_op(b, PEXTRD, 0, x86_r(X86_RCX));
+	x86_u8(b, 2);
+	if (bits < 32) {
+		x86_shift_imm(b, X86_SHR, 0, X86_RAX, bits);
+		x86_alu(b, X86_XOR, 0, X86_RCX, x86_r(X86_RAX));
+	}
+	jit_write(j, a->Rd, X86_RCX);
+}
+
+JIT_INSN(CRC32B)
+{
+	crc32_ieee(j, (const void *)a, 8);
+}
+
+JIT_INSN(CRC32H)
+{
+	crc32_ieee(j, (const void *)a, 16);
+}
+
+JIT_INSN(CRC32W)
+{
+	crc32_ieee(j, (const void *)a, 32);
+}
+
+JIT_INSN(CRC32X)
+{
+	crc32_ieee(j, (const void *)a, 64);
+}
+
+static void crc32_castagnoli(struct jit *j, const struct a64_args_CRC32CB *a, uint32_t op)
+{
+	struct x86_rm data = jit_x(j, a->Rm);
+
+	if (a->Rd == 31)
+		return;
+	if (a->Rm == 31) {
+		x86_mov_imm(&j->buf, X86_RCX, 0);
+		data = x86_r(X86_RCX);
+	}
+	jit_copy_z(j, 0, X86_RAX, a->Rn);
+	x86_op(&j->buf, op, X86_RAX, data);
+	jit_write(j, a->Rd, X86_RAX);
+}
+
+JIT_INSN(CRC32CB)
+{
+	crc32_castagnoli(j, (const void *)a, (CRC32_HOST - 1) | X86_RM8);
+}
+
+JIT_INSN(CRC32CH)
+{
+	crc32_castagnoli(j, (const void *)a, CRC32_HOST | X86_66);
+}
+
+JIT_INSN(CRC32CW)
+{
+	crc32_castagnoli(j, (const void *)a, CRC32_HOST);
+}
+
+JIT_INSN(CRC32CX)
+{
+	crc32_castagnoli(j, (const void *)a, CRC32_HOST | X86_W);
 }
 
 /* ---- Data processing, 1 source ---- */
@@ -436,6 +535,64 @@ JIT_INSN(SBCS)
 {
 	carry_op(j, a, true);
 	jit_flags_from_sub(j);
+}
+
+/* ---- Flags out of a register ---- */
+
+JIT_INSN(RMIF)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t mask = (uint32_t)a->mask << 28;
+
+	jit_flags_to_eax(j);
+	jit_copy_z(j, X86_W, X86_RCX, a->Rn);
+	shift_field(j, X86_ROR, X86_W, X86_RCX, a->imm6);
+	/* RCX has N, Z, C, V from bit 3 down: C changes, to be CF after a subtraction */
+	x86_alu_imm(b, X86_XOR, 0, x86_r(X86_RCX), 2);
+	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RAX), (int32_t)~(jit_flags_of(mask) ^ jit_flags_of(0)));
+	x86_mov_rr(b, 0, X86_RDX, X86_RCX);
+	x86_shift_imm(b, X86_SHL, 0, X86_RDX, 12);
+	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RDX), (int32_t)(mask >> 16 & 0xc000));
+	x86_alu(b, X86_OR, 0, X86_RAX, x86_r(X86_RDX));
+	x86_mov_rr(b, 0, X86_RDX, X86_RCX);
+	x86_shift_imm(b, X86_SHL, 0, X86_RDX, 7);
+	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RDX), mask & EMU_C ? 0x100 : 0);
+	x86_alu(b, X86_OR, 0, X86_RAX, x86_r(X86_RDX));
+	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RCX), mask & EMU_V ? 1 : 0);
+	x86_alu(b, X86_OR, 0, X86_RAX, x86_r(X86_RCX));
+	jit_flags_from_eax(j);
+}
+
+/* N and Z of the low bits, V where the next bit differs from the top one; C stays. */
+static void set_flags_narrow(struct jit *j, unsigned n, unsigned bits)
+{
+	struct x86_buf *b = &j->buf;
+
+	jit_flags_to_eax(j);
+	x86_mov_rr(b, 0, X86_RDX, X86_RAX);
+	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RDX), 0x100);
+	jit_copy_z(j, 0, X86_RCX, n);
+	x86_op(b, bits == 8 ? 0x84 | X86_B8 | X86_RM8 : X86_TEST | X86_66, X86_RCX, x86_r(X86_RCX));
+	x86_lahf(b);
+	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RAX), 0xc000);
+	x86_alu(b, X86_OR, 0, X86_RAX, x86_r(X86_RDX));
+	x86_mov_rr(b, 0, X86_RDX, X86_RCX);
+	x86_shift_imm(b, X86_SHR, 0, X86_RDX, 1);
+	x86_alu(b, X86_XOR, 0, X86_RCX, x86_r(X86_RDX));
+	x86_shift_imm(b, X86_SHR, 0, X86_RCX, bits - 1);
+	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RCX), 1);
+	x86_alu(b, X86_OR, 0, X86_RAX, x86_r(X86_RCX));
+	jit_flags_from_eax(j);
+}
+
+JIT_INSN(SETF8)
+{
+	set_flags_narrow(j, a->Rn, 8);
+}
+
+JIT_INSN(SETF16)
+{
+	set_flags_narrow(j, a->Rn, 16);
 }
 
 /* ---- Conditional compare ---- */

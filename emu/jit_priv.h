@@ -49,6 +49,7 @@ enum {
 enum {
 	JIT_VEC = 1 << 5,      /* has to be given: the host needs AVX2 */
 	JIT_FP = 1 << 6,       /* not where FPCR flushes to zero or has the alternative half precision */
+	JIT_SYSTEM = 1 << 7,   /* on its own: some encodings, as jit_system_props says */
 	JIT_FMA = 1 << 8,      /* the host needs these, too */
 	JIT_AES = 1 << 9,
 	JIT_PCLMUL = 1 << 10,
@@ -115,7 +116,7 @@ struct jit_insn {
 	uint32_t word;
 	uint16_t op;   /* enum a64_op, A64_OP_COUNT if UNDEFINED */
 	uint8_t props;
-	bool native;       /* not a call of the interpreter */
+	bool native;       /* it has a translator, which does this encoding */
 	bool flags_to_mem; /* it sets NZCV, and somebody reads it from memory */
 	union a64_args args;
 };
@@ -353,6 +354,9 @@ void jit_set_flags(struct jit *j, uint32_t nzcv);
 enum x86_cc jit_condition(struct jit *j, unsigned cond);
 /* Makes CF the inverse of C. May clobber RAX. */
 void jit_carry(struct jit *j);
+/* EAX becomes NZCV in the form of jit_hot.flags, but for bits that mean nothing there, and back. */
+void jit_flags_to_eax(struct jit *j);
+void jit_flags_from_eax(struct jit *j);
 /* A value of jit_hot.flags. */
 static inline uint32_t jit_flags_of(uint32_t nzcv)
 {
@@ -532,11 +536,15 @@ void jit_fault_enter(struct jit *j);
 /* The next host instruction is an access that may trap: then `slow` takes over. */
 void jit_fault_note(struct jit *j, struct jit_slow *s);
 
-/* Whether the hint has a translation (emu/jit_system.c); others are calls that end the block. */
-bool jit_hint_is_native(const struct jit *j, const struct a64_args_HINT *a);
-/* Whether the register is plain storage, for this block. */
-bool jit_mrs_is_native(const struct jit *j, const struct a64_args_MRS *a);
-bool jit_msr_is_native(const struct jit *j, const struct a64_args_MSR_reg *a);
+/* Of an instruction that has JIT_SYSTEM (emu/jit_system.c): its other properties; -1 if it is a call of the
+ * interpreter. */
+int jit_system_props(const struct jit *j, unsigned op, const union a64_args *args);
+/* XPACLRI to AUTIBSP, by CRm:op2, where there is pointer authentication (emu/jit_pauth.c): -1 if it is another. */
+int jit_pauth_hint_props(unsigned hint);
+void jit_pauth_hint(struct jit *j, unsigned hint);
+/* RAX = Xn (31: SP) authenticated for a branch; the modifier is a register (31: SP) or zero. */
+enum { JIT_NO_MODIFIER = 32 };
+void jit_authenticate_rax(struct jit *j, unsigned key, unsigned n, unsigned modifier);
 /* Whether the immediate is not reserved (emu/jit_dpimm.c). */
 bool jit_logical_imm_is_valid(const struct a64_args_AND_imm *a);
 

@@ -119,6 +119,29 @@ void jit_carry(struct jit *j)
 	j->eflags = JIT_EFLAGS_SUB;
 }
 
+void jit_flags_to_eax(struct jit *j)
+{
+	if (j->eflags == JIT_EFLAGS_NONE) {
+		x86_load(&j->buf, 0, X86_RAX, JIT_CPU(jit_hot.flags));
+		return;
+	}
+	if (j->eflags == JIT_EFLAGS_ADD)
+		x86_cmc(&j->buf);
+	x86_lahf(&j->buf);
+	x86_setcc(&j->buf, X86_O, X86_RAX);
+	j->eflags = JIT_EFLAGS_NONE;
+}
+
+void jit_flags_from_eax(struct jit *j)
+{
+	if (j->insn[j->i].flags_to_mem)
+		x86_store(&j->buf, 0, JIT_CPU(jit_hot.flags), X86_RAX);
+	x86_u8(&j->buf, 0x04); /* add al, 127: overflows if AL is 1 */
+	x86_u8(&j->buf, 0x7f);
+	x86_sahf(&j->buf);
+	j->eflags = JIT_EFLAGS_SUB;
+}
+
 void jit_set_flags(struct jit *j, uint32_t nzcv)
 {
 	x86_mov_imm(&j->buf, X86_RAX, jit_flags_of(nzcv));

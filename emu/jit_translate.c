@@ -75,23 +75,23 @@ static bool has_features(const struct emu_cpu *cpu, unsigned op)
 	return true;
 }
 
-/* Whether the current translation may use the instruction's translator. */
-static bool is_native(const struct jit *j, unsigned op, const union a64_args *args, uint32_t word)
+/* The properties of an instruction whose translator the current translation may use, else -1. */
+static int native_props(const struct jit *j, unsigned op, const union a64_args *args, uint32_t word)
 {
 	if (op == A64_OP_COUNT || !jit_ops[op].translate || j->debug & EMU_JIT_NO_NATIVE ||
 	    (j->verified && emu_verify_is_alone(word)))
-		return false;
-	if (op == A64_HINT)
-		return jit_hint_is_native(j, (const void *)args);
-	if (op == A64_MRS)
-		return jit_mrs_is_native(j, (const void *)args);
-	if (op == A64_MSR_reg)
-		return jit_msr_is_native(j, (const void *)args);
-	if (op == A64_AND_imm || op == A64_ORR_imm || op == A64_EOR_imm || op == A64_ANDS_imm)
-		return jit_logical_imm_is_valid((const void *)args);
-	if (jit_ops[op].props & JIT_VEC && !jit_vec_is_native(j, jit_ops[op].props, word))
-		return false;
-	return !(a64_encodings[op].fp && (j->block_flags & JIT_FLAG_FP_TRAP));
+		return -1;
+	uint32_t props = jit_ops[op].props;
+	if (props & JIT_SYSTEM)
+		return jit_system_props(j, op, args);
+	if ((op == A64_AND_imm || op == A64_ORR_imm || op == A64_EOR_imm || op == A64_ANDS_imm) &&
+	    !jit_logical_imm_is_valid((const void *)args))
+		return -1;
+	if (props & JIT_VEC && !jit_vec_is_native(j, props, word))
+		return -1;
+	if (a64_encodings[op].fp && j->block_flags & JIT_FLAG_FP_TRAP)
+		return -1;
+	return (int)(props & JIT_BLOCK_MASK);
 }
 
 void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret)
@@ -100,11 +100,11 @@ void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret)
 
 	ret->word = word;
 	ret->op = a64_decode(word, &op, &ret->args) && has_features(j->cpu, op) ? (uint16_t)op : A64_OP_COUNT;
-	ret->native = is_native(j, ret->op, &ret->args, word);
-	if (ret->native)
-		ret->props = (uint8_t)(jit_ops[op].props & JIT_BLOCK_MASK);
-	else
-		ret->props = JIT_RAISES | (ret->op == A64_OP_COUNT || fallback_ends(op, &ret->args) ? JIT_ENDS : 0);
+	int props = native_props(j, ret->op, &ret->args, word);
+	ret->native = props >= 0;
+	if (!ret->native)
+		props = JIT_RAISES | (ret->op == A64_OP_COUNT || fallback_ends(op, &ret->args) ? JIT_ENDS : 0);
+	ret->props = (uint8_t)props;
 }
 
 static uint32_t word_at(const struct jit *j, uint64_t pc)

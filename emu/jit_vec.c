@@ -50,6 +50,8 @@ static const struct emu_vreg constants[JIT_K_COUNT] = {
 	[JIT_K_SHA1_0] = EACH_S(0x5a827999ull),
 	[JIT_K_SHA1_1] = EACH_S(0x6ed9eba1ull),
 	[JIT_K_SHA1_2] = EACH_S(0x8f1bbcdcull),
+	/* of the CRC-32 polynomial P, bits reversed: x^96 / P, and P */
+	[JIT_K_CRC32] = { .d = { 0xb4e5b025f7011641, 0x1db710641 } },
 	[JIT_K_LD2_B] = BYTES(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15),
 	[JIT_K_LD2_H] = BYTES(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15),
 	[JIT_K_LD4_B] = BYTES(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),

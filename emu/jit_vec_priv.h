@@ -34,6 +34,7 @@ enum jit_v_const {
 	 * registers: by log2 of the element's size, by result, by source. */
 	JIT_K_LD2_B, JIT_K_LD2_H, JIT_K_LD4_B, JIT_K_LD4_H,
 	JIT_K_LD3, JIT_K_ST3 = JIT_K_LD3 + 27, JIT_K_ST3_END = JIT_K_ST3 + 27 - 1,
+	JIT_K_CRC32,
 	JIT_K_COUNT
 };
 

@@ -277,6 +277,13 @@ static inline void x86_test8_imm(struct x86_buf *b, struct x86_rm rm, uint8_t im
 	x86_u8(b, imm);
 }
 
+/* dst = rm * imm. */
+static inline void x86_imul_imm(struct x86_buf *b, uint32_t w, unsigned dst, struct x86_rm rm, int32_t imm)
+{
+	x86_op(b, 0x69 | w, dst, rm);
+	x86_u32(b, (uint32_t)imm);
+}
+
 static inline void x86_lea(struct x86_buf *b, uint32_t w, unsigned dst, struct x86_rm mem)
 {
 	x86_op(b, X86_LEA | w, dst, mem);

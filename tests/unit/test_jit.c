@@ -202,6 +202,7 @@ struct test_case {
 	uint64_t x[32];
 	struct emu_vreg v[32];
 	uint32_t nzcv, fpcr;
+	uint64_t sctlr, cntkctl; /* bits of them */
 	bool el0, pan;
 	uint8_t window[WINDOW_SIZE];
 };
@@ -295,9 +296,39 @@ static unsigned random_op(void)
 	}
 }
 
+/* Of MRS, MSR and SYS those that do the same in both engines; Rt is to be filled in. */
+static uint32_t system_insn(void)
+{
+	static const uint32_t insns[] = {
+		0xd53b4200, 0xd51b4200, /* NZCV */
+		0xd53b4220, 0xd51b4220, /* DAIF */
+		0xd5384240, /* CurrentEL */
+		0xd53b0020, 0xd53b00e0, /* CTR_EL0, DCZID_EL0 */
+		0xd53be000, 0xd53b4400, /* CNTFRQ_EL0, FPCR */
+		0xd53bd040, 0xd51bd040, /* TPIDR_EL0 */
+		0xd5384100, 0xd5184100, /* SP_EL0 */
+		0xd5384000, 0xd5184000, /* SPSR_EL1 */
+		0xd5380000, 0xd5381000, /* MIDR_EL1, SCTLR_EL1 */
+		0xd50b7420, 0xd50b7420, 0xd50b7a20, 0xd50b7b20, 0xd50b7e20, /* DC ZVA, CVAC, CVAU, CIVAC */
+	};
+	static const uint32_t whole[] = {
+		0xd500401f, 0xd500403f, 0xd500405f, /* CFINV, XAFLAG, AXFLAG */
+		0xd50342df, 0xd50347df, 0xd5034fdf, 0xd50342ff, 0xd50347ff, 0xd5034fff, /* DAIFSet, DAIFClr */
+	};
+
+	if (below(4) == 0)
+		return whole[below(sizeof(whole) / sizeof(whole[0]))];
+	return insns[below(sizeof(insns) / sizeof(insns[0]))] | below(32);
+}
+
 static uint32_t random_insn(unsigned i, unsigned n)
 {
 	for (;;) {
+		if (below(24) == 0) {
+			uint32_t system = system_insn();
+			if (!names_register(system, LOOP_REG))
+				return system;
+		}
 		const struct a64_encoding *e = &a64_encodings[random_op()];
 		uint32_t shift, bits, insn = ((uint32_t)random64() & ~e->mask) | e->value | e->ignored;
 		enum a64_op op;
@@ -350,6 +381,9 @@ static void make_state(struct test_case *c)
 	c->fpcr = below(4) ? 0 : (uint32_t)random64() & 0x07c00000;
 	c->el0 = below(2);
 	c->pan = below(2);
+	/* DZE, UCT, UCI; in some cases EnIA, EnIB, EnDA, EnDB, which make most authentications fail */
+	c->sctlr = random64() & (below(4) ? 0x0400c000 : 0xcc00e000);
+	c->cntkctl = random64() & 3;
 	for (unsigned i = 0; i < WINDOW_SIZE; i += 8) {
 		uint64_t val = random64();
 		memcpy(c->window + i, &val, 8);
@@ -419,6 +453,8 @@ static void run_from(struct engine *e, const struct test_case *c)
 	cpu->fpcr = c->fpcr;
 	cpu->fpsr = 0;
 	cpu->pstate.pan = c->pan;
+	cpu->sys[EMU_SR_SCTLR_EL1] = (cpu->sys[EMU_SR_SCTLR_EL1] & ~UINT64_C(0xcc00e000)) | c->sctlr;
+	cpu->sys[EMU_SR_CNTKCTL_EL1] = c->cntkctl;
 	cpu->pstate.d = cpu->pstate.a = cpu->pstate.i = cpu->pstate.f = 1;
 	cpu->pstate.btype = 0;
 	cpu->excl_size = 0;
