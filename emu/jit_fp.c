@@ -76,6 +76,14 @@ void jit_fp_load(struct jit *j, bool is_double, unsigned xmm, unsigned n)
 		x86_vi(&j->buf, X86_VINSERTPS, xmm, 0, jit_v_rm(j, n), JIT_INSERT_LOW);
 }
 
+unsigned jit_fp_vec(struct jit *j, bool q, unsigned scratch, unsigned n)
+{
+	if (q)
+		return jit_v_get(j, n);
+	jit_fp_load_vec(j, q, scratch, n);
+	return scratch;
+}
+
 void jit_fp_load_vec(struct jit *j, bool q, unsigned xmm, unsigned n)
 {
 	if (q)
@@ -113,82 +121,97 @@ static void tiny_piece(struct jit *j, const struct jit_slow *s)
 
 struct jit_slow *jit_fp_check_tiny(struct jit *j, bool is_double)
 {
-	struct x86_buf *b = &j->buf;
-
-	/* 0, 1 or all ones in the exponent */
-	x86_v(b, X86_VMOVD_OUT | (is_double ? X86_W : 0), JIT_R, 0, x86_r(X86_RAX));
-	x86_shift_imm(b, X86_SHR, is_double ? X86_W : 0, X86_RAX, is_double ? 52 : 23);
-	x86_alu_imm(b, X86_ADD, 0, x86_r(X86_RAX), 1);
-	x86_test_imm(b, 0, x86_r(X86_RAX), is_double ? 0x7fc : 0xfc);
+	/* NaNs are unordered, and what is no larger includes zeroes, which go on after all. */
+	jit_vk(j, X86_VPAND, JIT_T, JIT_R, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
+	jit_vk(j, X86_VUCOMISS | (is_double ? X86_66 : 0), JIT_T, 0, is_double ? JIT_K_MIN_NORMAL_D : JIT_K_MIN_NORMAL_S);
 	struct jit_slow *s = jit_slow_add(j, tiny_piece);
-	s->branch[0] = x86_jcc(b, X86_E);
+	s->branch[0] = x86_jcc(&j->buf, X86_BE);
 	s->kind = is_double;
-	s->arg = x86_here(b);
+	s->arg = x86_here(&j->buf);
 	return s;
+}
+
+/* U = the lanes without their signs. */
+static void tiny_lanes_piece(struct jit *j, const struct jit_slow *s)
+{
+	bool is_double = s->kind;
+
+	jit_vk(j, jit_v_eq[is_double ? 3 : 2], JIT_U, JIT_U, is_double ? JIT_K_MIN_NORMAL_D : JIT_K_MIN_NORMAL_S);
+	x86_vi(&j->buf, x86_fp(X86_FP_CMP, is_double, false), JIT_T, JIT_R, x86_r(JIT_R), X86_CMP_UNORD_Q);
+	jit_vr(j, X86_VPOR, JIT_T, JIT_T, JIT_U);
+	jit_vr(j, X86_VPTEST, JIT_T, 0, JIT_T);
+	x86_jcc_to(&j->buf, X86_E, (uint32_t)s->arg);
+	jit_v_interp_piece(j, s);
 }
 
 struct jit_slow *jit_fp_check_lanes(struct jit *j, bool is_double, bool tiny)
 {
 	struct x86_buf *b = &j->buf;
 
-	x86_vi(b, x86_fp(X86_FP_CMP, is_double, false), JIT_T, JIT_R, x86_r(JIT_R), X86_CMP_UNORD_Q);
-	if (tiny) {
-		jit_vk(j, X86_VPAND, JIT_U, JIT_R, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
-		jit_vk(j, jit_v_eq[is_double ? 3 : 2], JIT_U, JIT_U, is_double ? JIT_K_MIN_NORMAL_D : JIT_K_MIN_NORMAL_S);
-		jit_vr(j, X86_VPOR, JIT_T, JIT_T, JIT_U);
+	if (!tiny) {
+		x86_vi(b, x86_fp(X86_FP_CMP, is_double, false), JIT_T, JIT_R, x86_r(JIT_R), X86_CMP_UNORD_Q);
+		jit_vr(j, X86_VPTEST, JIT_T, 0, JIT_T);
+		return jit_v_slow(j, x86_jcc(b, X86_NE));
 	}
+	jit_vk(j, X86_VPAND, JIT_U, JIT_R, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
+	jit_vki(j, x86_fp(X86_FP_CMP, is_double, false), JIT_T, JIT_U, is_double ? JIT_K_MIN_NORMAL_D : JIT_K_MIN_NORMAL_S,
+		X86_CMP_NGT_UQ);
 	jit_vr(j, X86_VPTEST, JIT_T, 0, JIT_T);
-	return jit_v_slow(j, x86_jcc(b, X86_NE));
+	struct jit_slow *s = jit_slow_add(j, tiny_lanes_piece);
+	s->branch[0] = x86_jcc(b, X86_NE);
+	s->kind = is_double;
+	s->arg = x86_here(b);
+	return s;
 }
 
-/* ---- Arithmetic: R = N op M, all lanes, or the lowest one ---- */
+/* ---- Arithmetic: R = n op m, all lanes, or the lowest one ---- */
 
-typedef void fp_fn(struct jit *j, bool is_double, bool is_scalar);
-#define FN(name) static void fn_##name(struct jit *j, bool is_double, bool is_scalar)
+typedef void fp_fn(struct jit *j, bool is_double, bool is_scalar, unsigned n, unsigned m);
+#define FN(name) static void fn_##name(struct jit *j, bool is_double, bool is_scalar, unsigned n, unsigned m)
 
 FN(add)
 {
-	jit_vr(j, x86_fp(X86_FP_ADD, is_double, is_scalar), JIT_R, JIT_N, JIT_M);
+	jit_vr(j, x86_fp(X86_FP_ADD, is_double, is_scalar), JIT_R, n, m);
 }
 
 FN(sub)
 {
-	jit_vr(j, x86_fp(X86_FP_SUB, is_double, is_scalar), JIT_R, JIT_N, JIT_M);
+	jit_vr(j, x86_fp(X86_FP_SUB, is_double, is_scalar), JIT_R, n, m);
 }
 
 FN(mul)
 {
-	jit_vr(j, x86_fp(X86_FP_MUL, is_double, is_scalar), JIT_R, JIT_N, JIT_M);
+	jit_vr(j, x86_fp(X86_FP_MUL, is_double, is_scalar), JIT_R, n, m);
 }
 
 FN(div)
 {
-	jit_vr(j, x86_fp(X86_FP_DIV, is_double, is_scalar), JIT_R, JIT_N, JIT_M);
+	jit_vr(j, x86_fp(X86_FP_DIV, is_double, is_scalar), JIT_R, n, m);
 }
 
 /* The host gives its second operand if both are zeroes: whatever their signs, one way or the other. */
 FN(max)
 {
-	jit_vr(j, x86_fp(X86_FP_MAX, is_double, is_scalar), JIT_R, JIT_N, JIT_M);
-	jit_vr(j, x86_fp(X86_FP_MAX, is_double, is_scalar), JIT_T, JIT_M, JIT_N);
+	jit_vr(j, x86_fp(X86_FP_MAX, is_double, is_scalar), JIT_R, n, m);
+	jit_vr(j, x86_fp(X86_FP_MAX, is_double, is_scalar), JIT_T, m, n);
 	jit_vr(j, X86_VPAND, JIT_R, JIT_R, JIT_T);
 }
 
 FN(min)
 {
-	jit_vr(j, x86_fp(X86_FP_MIN, is_double, is_scalar), JIT_R, JIT_N, JIT_M);
-	jit_vr(j, x86_fp(X86_FP_MIN, is_double, is_scalar), JIT_T, JIT_M, JIT_N);
+	jit_vr(j, x86_fp(X86_FP_MIN, is_double, is_scalar), JIT_R, n, m);
+	jit_vr(j, x86_fp(X86_FP_MIN, is_double, is_scalar), JIT_T, m, n);
 	jit_vr(j, X86_VPOR, JIT_R, JIT_R, JIT_T);
 }
 
 FN(abs)
 {
-	jit_vk(j, X86_VPAND, JIT_R, JIT_N, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
+	jit_vk(j, X86_VPAND, JIT_R, n, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
 }
 
 FN(neg)
 {
-	jit_vk(j, X86_VPXOR, JIT_R, JIT_N, is_double ? JIT_K_SIGN_D : JIT_K_SIGN_S);
+	jit_vk(j, X86_VPXOR, JIT_R, n, is_double ? JIT_K_SIGN_D : JIT_K_SIGN_S);
 }
 
 /* What has to be done about the result, which is in R; or the operands. */
@@ -200,12 +223,13 @@ static void scalar_2(struct jit *j, const struct a64_args_FADD_s *a, fp_fn *fn, 
 	struct jit_slow *s;
 
 	jit_fp_load(j, a->sz, JIT_N, a->Rn);
-	jit_fp_load(j, a->sz, JIT_M, a->Rm);
 	if (check == CHECK_OPERANDS) {
+		jit_fp_load(j, a->sz, JIT_M, a->Rm);
 		s = jit_fp_check_nan(j, a->sz, JIT_N, JIT_M);
-		fn(j, a->sz, true);
+		fn(j, a->sz, true, JIT_N, JIT_M);
 	} else {
-		fn(j, a->sz, true);
+		/* What is above the element comes from N. */
+		fn(j, a->sz, true, JIT_N, jit_v_get(j, a->Rm));
 		s = check == CHECK_TINY ? jit_fp_check_tiny(j, a->sz) : jit_fp_check_nan(j, a->sz, JIT_R, JIT_R);
 	}
 	if (after == AFTER_ABS) {
@@ -219,19 +243,19 @@ static void scalar_2(struct jit *j, const struct a64_args_FADD_s *a, fp_fn *fn, 
 	jit_v_slow_end(j, s);
 }
 
-/* N and M hold the operands. */
-static void vec_2_loaded(struct jit *j, bool is_double, bool q, unsigned rd, fp_fn *fn, enum check check,
-			 enum after after)
+/* Of host registers. */
+static void vec_2_loaded(struct jit *j, bool is_double, bool q, unsigned rd, unsigned n, unsigned m, fp_fn *fn,
+			 enum check check, enum after after)
 {
 	struct jit_slow *s;
 
 	if (check == CHECK_OPERANDS) {
-		x86_vi(&j->buf, x86_fp(X86_FP_CMP, is_double, false), JIT_T, JIT_N, x86_r(JIT_M), X86_CMP_UNORD_Q);
+		x86_vi(&j->buf, x86_fp(X86_FP_CMP, is_double, false), JIT_T, n, x86_r(m), X86_CMP_UNORD_Q);
 		jit_vr(j, X86_VPTEST, JIT_T, 0, JIT_T);
 		s = jit_v_slow(j, x86_jcc(&j->buf, X86_NE));
-		fn(j, is_double, false);
+		fn(j, is_double, false, n, m);
 	} else {
-		fn(j, is_double, false);
+		fn(j, is_double, false, n, m);
 		s = jit_fp_check_lanes(j, is_double, check == CHECK_TINY);
 	}
 	if (after == AFTER_ABS)
@@ -242,9 +266,9 @@ static void vec_2_loaded(struct jit *j, bool is_double, bool q, unsigned rd, fp_
 
 static void vec_2(struct jit *j, const struct a64_args_FADD_vec *a, fp_fn *fn, enum check check, enum after after)
 {
-	jit_fp_load_vec(j, a->Q, JIT_N, a->Rn);
-	jit_fp_load_vec(j, a->Q, JIT_M, a->Rm);
-	vec_2_loaded(j, a->sz, a->Q, a->Rd, fn, check, after);
+	unsigned n = jit_fp_vec(j, a->Q, JIT_N, a->Rn), m = jit_fp_vec(j, a->Q, JIT_M, a->Rm);
+
+	vec_2_loaded(j, a->sz, a->Q, a->Rd, n, m, fn, check, after);
 }
 
 #define SCALAR_2(name, fn, check, after) \
@@ -281,7 +305,7 @@ BOTH_2(FMINNM, fn_min, CHECK_OPERANDS, AFTER_NOTHING)
 		jit_v_load(j, JIT_U, a->Rm); \
 		jit_v_unzip(j, size, a->Q, false, JIT_N, JIT_T, JIT_U); \
 		jit_v_unzip(j, size, a->Q, true, JIT_M, JIT_T, JIT_U); \
-		vec_2_loaded(j, a->sz, a->Q, a->Rd, fn, check, AFTER_NOTHING); \
+		vec_2_loaded(j, a->sz, a->Q, a->Rd, JIT_N, JIT_M, fn, check, AFTER_NOTHING); \
 	} \
 	JIT_INSN(name##_s) \
 	{ \
@@ -289,7 +313,7 @@ BOTH_2(FMINNM, fn_min, CHECK_OPERANDS, AFTER_NOTHING)
 		if (a->sz) { \
 			x86_v(&j->buf, X86_VMOVDDUP, JIT_N, 0, jit_v_rm(j, a->Rn)); \
 			x86_vi(&j->buf, X86_VPSHUFD, JIT_M, 0, jit_v_rm(j, a->Rn), 0xee); \
-			vec_2_loaded(j, true, false, a->Rd, fn, check, AFTER_NOTHING); \
+			vec_2_loaded(j, true, false, a->Rd, JIT_N, JIT_M, fn, check, AFTER_NOTHING); \
 		} else { \
 			x86_vi(&j->buf, X86_VPSHUFD, JIT_N, 0, jit_v_rm(j, a->Rn), 0x00); \
 			x86_vi(&j->buf, X86_VPSHUFD, JIT_M, 0, jit_v_rm(j, a->Rn), 0x55); \
@@ -307,9 +331,9 @@ static void pair_s(struct jit *j, unsigned rd, fp_fn *fn, enum check check)
 	x86_v_shift_bytes(&j->buf, false, JIT_M, JIT_M, 12);
 	if (check == CHECK_OPERANDS) {
 		s = jit_fp_check_nan(j, false, JIT_N, JIT_M);
-		fn(j, false, true);
+		fn(j, false, true, JIT_N, JIT_M);
 	} else {
-		fn(j, false, true);
+		fn(j, false, true, JIT_N, JIT_M);
 		s = jit_fp_check_nan(j, false, JIT_R, JIT_R);
 	}
 	jit_v_store(j, rd, JIT_R);
@@ -328,13 +352,13 @@ PAIRS(FMINNMP, fn_min, CHECK_OPERANDS)
 	JIT_INSN(name##_s) \
 	{ \
 		jit_fp_load(j, a->sz, JIT_N, a->Rn); \
-		fn(j, a->sz, true); \
+		fn(j, a->sz, true, JIT_N, JIT_N); \
 		jit_v_store_elem(j, a->sz ? 3 : 2, a->Rd, JIT_R); \
 	} \
 	JIT_INSN(name##_vec) \
 	{ \
 		jit_v_load(j, JIT_N, a->Rn); \
-		fn(j, a->sz, false); \
+		fn(j, a->sz, false, JIT_N, JIT_N); \
 		jit_v_store_q(j, a->Q, a->Rd, JIT_R); \
 	}
 
@@ -364,10 +388,9 @@ JIT_INSN(FSQRT_vec)
 #define SCALAR_3(name, op) \
 	JIT_INSN(name##_s) \
 	{ \
+		unsigned n = jit_v_get(j, a->Rn), m = jit_v_get(j, a->Rm); \
 		jit_fp_load(j, a->sz, JIT_R, a->Ra); \
-		jit_fp_load(j, a->sz, JIT_N, a->Rn); \
-		jit_fp_load(j, a->sz, JIT_M, a->Rm); \
-		jit_vr(j, (op + 1u) | (a->sz ? X86_W : 0), JIT_R, JIT_N, JIT_M); \
+		jit_vr(j, (op + 1u) | (a->sz ? X86_W : 0), JIT_R, n, m); \
 		struct jit_slow *s = jit_fp_check_tiny(j, a->sz); \
 		jit_v_store(j, a->Rd, JIT_R); \
 		jit_v_slow_end(j, s); \
@@ -378,11 +401,11 @@ SCALAR_3(FMSUB, X86_VFNMADD231)
 SCALAR_3(FNMADD, X86_VFNMSUB231)
 SCALAR_3(FNMSUB, X86_VFMSUB231)
 
-/* N and M hold the factors. */
-static void vec_3(struct jit *j, uint32_t op, bool is_double, bool q, unsigned rd)
+/* The factors are host registers. */
+static void vec_3(struct jit *j, uint32_t op, bool is_double, bool q, unsigned rd, unsigned n, unsigned m)
 {
 	jit_fp_load_vec(j, q, JIT_R, rd);
-	jit_vr(j, op | (is_double ? X86_W : 0), JIT_R, JIT_N, JIT_M);
+	jit_vr(j, op | (is_double ? X86_W : 0), JIT_R, n, m);
 	struct jit_slow *s = jit_fp_check_lanes(j, is_double, true);
 	jit_v_store_q(j, q, rd, JIT_R);
 	jit_v_slow_end(j, s);
@@ -402,21 +425,20 @@ static void load_element_d(struct jit *j, unsigned rm, unsigned index)
 #define VEC_3(name, op) \
 	JIT_INSN(name##_vec) \
 	{ \
-		jit_fp_load_vec(j, a->Q, JIT_N, a->Rn); \
-		jit_fp_load_vec(j, a->Q, JIT_M, a->Rm); \
-		vec_3(j, op, a->sz, a->Q, a->Rd); \
+		unsigned n = jit_fp_vec(j, a->Q, JIT_N, a->Rn), m = jit_fp_vec(j, a->Q, JIT_M, a->Rm); \
+		vec_3(j, op, a->sz, a->Q, a->Rd, n, m); \
 	} \
 	JIT_INSN(name##_vec_elem_s) \
 	{ \
-		jit_fp_load_vec(j, a->Q, JIT_N, a->Rn); \
+		unsigned n = jit_fp_vec(j, a->Q, JIT_N, a->Rn); \
 		load_element_s(j, a->Rm, (unsigned)a->H << 1 | a->L); \
-		vec_3(j, op, false, a->Q, a->Rd); \
+		vec_3(j, op, false, a->Q, a->Rd, n, JIT_M); \
 	} \
 	JIT_INSN(name##_vec_elem_d) \
 	{ \
-		jit_v_load(j, JIT_N, a->Rn); \
+		unsigned n = jit_v_get(j, a->Rn); \
 		load_element_d(j, a->Rm, a->H); \
-		vec_3(j, op, true, true, a->Rd); \
+		vec_3(j, op, true, true, a->Rd, n, JIT_M); \
 	} \
 	JIT_INSN(name##_elem_s) \
 	{ \
@@ -444,14 +466,14 @@ JIT_INSN(FMUL_vec_elem_s)
 {
 	jit_fp_load_vec(j, a->Q, JIT_N, a->Rn);
 	load_element_s(j, a->Rm, (unsigned)a->H << 1 | a->L);
-	vec_2_loaded(j, false, a->Q, a->Rd, fn_mul, CHECK_TINY, AFTER_NOTHING);
+	vec_2_loaded(j, false, a->Q, a->Rd, JIT_N, JIT_M, fn_mul, CHECK_TINY, AFTER_NOTHING);
 }
 
 JIT_INSN(FMUL_vec_elem_d)
 {
 	jit_v_load(j, JIT_N, a->Rn);
 	load_element_d(j, a->Rm, a->H);
-	vec_2_loaded(j, true, true, a->Rd, fn_mul, CHECK_TINY, AFTER_NOTHING);
+	vec_2_loaded(j, true, true, a->Rd, JIT_N, JIT_M, fn_mul, CHECK_TINY, AFTER_NOTHING);
 }
 
 static void mul_elem(struct jit *j, bool is_double, unsigned rd, unsigned rn, unsigned rm, unsigned at)

@@ -48,6 +48,8 @@ JIT_INSN(FCVTL)
 JIT_INSN(FCVTN)
 {
 	x86_v(&j->buf, X86_VCVTPD2PS, JIT_R, 0, jit_v_rm(j, a->Rn));
+	/* The lower half's, twice: zeroes would be looked at. */
+	jit_vr(j, X86_VMOVDDUP, JIT_R, 0, JIT_R);
 	struct jit_slow *s = jit_fp_check_lanes(j, false, true);
 	jit_v_store_part(j, a->Q, a->Rd, JIT_R);
 	jit_v_slow_end(j, s);

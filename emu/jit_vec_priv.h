@@ -55,6 +55,15 @@ static inline void jit_vk(struct jit *j, uint32_t op, unsigned reg, unsigned src
 	x86_v(&j->buf, op, reg, src, jit_k(j, k));
 }
 
+/* With an immediate, behind which the distance to the constant counts from. */
+static inline void jit_vki(struct jit *j, uint32_t op, unsigned reg, unsigned src, enum jit_v_const k, unsigned imm)
+{
+	struct x86_rm rm = jit_k(j, k);
+
+	rm.disp -= 1;
+	x86_vi(&j->buf, op, reg, src, rm, imm);
+}
+
 static inline void jit_v_zero(struct jit *j, unsigned xmm)
 {
 	jit_vr(j, X86_VPXOR, xmm, xmm, xmm);

@@ -184,6 +184,7 @@ enum x86_cmp {
 	X86_CMP_EQ_OQ = 0x00,
 	X86_CMP_LE_OQ = 0x12,
 	X86_CMP_UNORD_Q = 0x03,
+	X86_CMP_NGT_UQ = 0x1a, /* not greater, or unordered */
 	X86_CMP_GE_OS = 0x0d,
 	X86_CMP_GT_OS = 0x0e,
 };
