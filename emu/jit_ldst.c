@@ -6,7 +6,7 @@
  * one host access:
  *
  *     mov  rax, va
- *     test al, size - 1        an unaligned one may leave its page: see "crossing"
+ *     test al, size - 1        an unaligned one may leave its page: see "crossing"; SP is known to be aligned
  *     jnz  crossing
  *     shl  rax, 15             bits 48 to 12 of the address
  *     shr  rax, 27
@@ -150,14 +150,15 @@ struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool wri
 	struct jit_slow *crossing = NULL;
 
 	x86_mov_rr(b, X86_W, X86_RAX, va);
-	if (size > 1 && access != JIT_ORDERED) {
+	bool is_aligned = size <= j->va_align;
+	if (!is_aligned && access != JIT_ORDERED) {
 		crossing = jit_slow_add(j, crossing_piece);
 		crossing->reg = (uint8_t)va;
 		crossing->size = (uint8_t)size;
 	}
 	struct jit_slow *s = jit_slow_add(j, slow);
 	s->reg = (uint8_t)va;
-	if (size > 1) {
+	if (!is_aligned) {
 		x86_u8(b, 0xa8); /* test al, imm8 */
 		x86_u8(b, size - 1);
 		uint32_t branch = x86_jcc(b, X86_NE);
@@ -222,10 +223,17 @@ static void check_base(struct jit *j, unsigned n)
 	j->sp_checked = true;
 }
 
+static unsigned lowest_bit(uint64_t val)
+{
+	return (unsigned)(val & -val);
+}
+
 /* Xn + offset, with the check of SP. */
 unsigned jit_address(struct jit *j, unsigned n, int64_t offset)
 {
 	check_base(j, n);
+	if (n == 31 && j->sp_checked)
+		j->va_align = lowest_bit((uint64_t)offset | 16);
 	unsigned reg = jit_read(j, n, JIT_SCRATCH_VA);
 	if (offset == 0)
 		return reg;
@@ -459,6 +467,7 @@ JIT_INSN(STLLR)
 
 unsigned jit_literal(struct jit *j, int32_t words)
 {
+	j->va_align = lowest_bit((j->pc + (uint64_t)words * 4) | 16);
 	x86_mov_imm(&j->buf, JIT_SCRATCH_VA, j->pc + (uint64_t)words * 4);
 	return JIT_SCRATCH_VA;
 }

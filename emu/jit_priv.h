@@ -283,6 +283,7 @@ struct jit {
 	uint32_t loop_entry;        /* where the block goes back to from its end; 0: it does not */
 	struct jit_vregs loop_vregs;/* there */
 	bool sp_checked;            /* SP is known to be aligned */
+	unsigned va_align;          /* what this instruction's address is known to be a multiple of: 1 to 16 */
 	bool ended;                 /* the block's code cannot go on here */
 	unsigned n_slow;
 	struct jit_slow slow[JIT_MAX_SLOW];

@@ -285,6 +285,7 @@ struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const u
 	x86_alu_imm(&j->buf, X86_ADD, X86_W, JIT_CPU(retired), (int32_t)j->n);
 	for (j->i = 0; j->i < j->n; j->i++) {
 		j->pc = pc + 4 * j->i;
+		j->va_align = 1;
 		translate_insn(j);
 	}
 	if (!j->ended)
