@@ -139,7 +139,7 @@ struct code_insn *emu_code_find_slow(struct emu_cpu *cpu, uint64_t pc)
 	if (!page)
 		return single(cpu, __atomic_load_n(&host[i], __ATOMIC_RELAXED));
 	page->host = host;
-	code->va[(pc >> 12) % CODE_VA_SIZE] = (struct code_va){code_va_tag(cpu, pc), page, guarded};
+	code->va[(pc >> 12) % CODE_VA_SIZE] = (struct code_va){code_va_tag(cpu, pc), page, code->va_gen, guarded};
 	code->cur_tag = code_cur_tag(pc);
 	code->cur_page = page;
 	return &page->insns[i];
@@ -159,7 +159,9 @@ uint32_t emu_code_word(const struct emu_cpu *cpu)
 void emu_code_flush_va(struct emu_cpu *cpu)
 {
 	cpu->code->cur_tag = 0;
-	memset(cpu->code->va, 0, sizeof(cpu->code->va));
+	/* This is called whenever the exception level changes: a count is cheaper than emptying the table. */
+	if (++cpu->code->va_gen == 0)
+		memset(cpu->code->va, 0, sizeof(cpu->code->va));
 }
 
 void emu_code_drop_page(struct emu_cpu *cpu, uint64_t page_pa)

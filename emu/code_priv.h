@@ -40,6 +40,7 @@ struct code_page {
 struct code_va {
 	uint64_t tag; /* see code_va_tag; 0: none */
 	struct code_page *page;
+	uint32_t gen; /* good while it is emu_code.va_gen */
 	bool guarded;
 };
 
@@ -55,6 +56,7 @@ struct emu_code {
 
 	unsigned n_pages;
 	struct code_page *hash[CODE_HASH_SIZE];
+	uint32_t va_gen;
 	struct code_va va[CODE_VA_SIZE];
 
 	/* An instruction outside memory that can be read directly, and the end of its page. */
@@ -84,7 +86,7 @@ static inline struct code_insn *emu_code_find(struct emu_cpu *cpu, uint64_t pc)
 	struct emu_code *code = cpu->code;
 	const struct code_va *va = &code->va[(pc >> 12) % CODE_VA_SIZE];
 
-	if (__builtin_expect(va->tag != code_va_tag(cpu, pc), false))
+	if (__builtin_expect(va->tag != code_va_tag(cpu, pc) || va->gen != code->va_gen, false))
 		return emu_code_find_slow(cpu, pc);
 	code->cur_tag = code_cur_tag(pc);
 	code->cur_page = va->page;

@@ -68,12 +68,14 @@ struct emu_code; /* pre-decoded code by physical page */
 struct emu_tlb_entry;  /* emu/access_priv.h */
 struct emu_xtlb_entry;
 
+struct jit_jump;
 /* What translated code (emu/jit.h) keeps at hand; see emu/jit_priv.h. */
 struct emu_jit_hot {
 	/* The page arrays of this moment, by bits 48 to 12 of a virtual address: host minus guest
 	 * address, 0 where the slow path has to be taken. Or the tables, each for reads and writes. */
 	const void *read, *write, *unpriv_read, *unpriv_write;
-	uint32_t key;    /* of the jump cache's entries that are good now; bits 1:0 are PSTATE.BTYPE at the target */
+	struct jit_jump *jumps; /* where indirect branches look now */
+	uint32_t key;    /* what guards of direct jumps to other pages compare with */
 	uint32_t flags;  /* NZCV in the host's form while translated code runs */
 	int32_t partial; /* what to add to `retired` if the instruction does not complete */
 	uint32_t link;   /* the branch that was left by, to be linked; 0: none */

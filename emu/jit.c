@@ -7,9 +7,9 @@
  * page jump to each other directly: whoever runs in a page has had its mapping
  * checked, and everything that changes a mapping for this vCPU passes through
  * the loop here (emu_jit_run). So a page's blocks can be dropped together
- * without looking for jumps to them. All other branches look up the jump cache,
- * whose entries carry a key: a number that belongs to one exception level in
- * one address space, and is replaced when a mapping of code in it changes.
+ * without looking for jumps to them. Jumps to other pages are direct too, but
+ * guarded; indirect branches look their target up in a table: see
+ * emu/jit_context.c.
  *
  * Code memory is bounded: emu/jit_cache.c. Thread: the vCPU's own.
  */
@@ -65,6 +65,18 @@ static void make_thunks(struct jit *j)
 		x86_pop(b, saved[i]);
 	x86_ret(b);
 
+	/* Jumped to: like thunk_exit_link, but the target may be in the table. */
+	j->thunk_jump = x86_here(b);
+	x86_mov_rr(b, 0, X86_RDX, X86_RAX);
+	x86_shift_imm(b, X86_SHR, 0, X86_RDX, JIT_JUMP_FOLD);
+	x86_alu(b, X86_XOR, 0, X86_RDX, x86_r(X86_RAX));
+	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RDX), (JIT_JUMPS - 1) << 2);
+	x86_shift_imm(b, X86_SHL, 0, X86_RDX, 2);
+	x86_alu(b, X86_ADD, X86_W, X86_RDX, JIT_CPU(jit_hot.jumps));
+	x86_alu(b, X86_CMP, X86_W, X86_RAX, x86_m(X86_RDX, offsetof(struct jit_jump, pc)));
+	x86_jcc_to(b, X86_NE, j->thunk_exit_link);
+	x86_jmp_rm(b, x86_m(X86_RDX, offsetof(struct jit_jump, code)));
+
 	/* Called: see jit_call. RAX is the function. */
 	j->thunk_call = x86_here(b);
 	move_pinned(b, false);
@@ -91,15 +103,26 @@ static bool wants_attention(struct emu_cpu *cpu)
 	return attention;
 }
 
-struct jit_block *jit_block_now(struct emu_cpu *cpu)
+/* Before code is looked for: makes what it belongs to current. */
+static void prepare(struct emu_cpu *cpu)
+{
+	struct jit *j = cpu->jit;
+
+	if (jit_context_out_of_gens(j)) {
+		jit_cache_empty(j);
+		jit_context_forget_all(j);
+	}
+	jit_context_now(cpu);
+}
+
+/* By way of the page. */
+static struct jit_block *find_block(struct emu_cpu *cpu)
 {
 	struct jit *j = cpu->jit;
 	uint64_t pc = cpu->pc, page_pa;
-	uint32_t insn;
+	uint32_t insn, flags = j->now->flags;
 	bool guarded;
-	struct jit_context *context = jit_context_now(cpu);
 	unsigned btype = cpu->pstate.btype;
-	uint32_t flags = context->flags;
 
 	cpu->jit_hot.partial = 0;
 	const uint32_t *host = emu_fetch_page(cpu, pc, &page_pa, &guarded, &insn);
@@ -122,15 +145,42 @@ struct jit_block *jit_block_now(struct emu_cpu *cpu)
 	struct jit_block *block = jit_block_find(j, pc, pa, flags);
 	if (!block)
 		block = jit_translate(j, pc, pa, host, flags);
-
-	j->jumps[jit_jump_index(pc)] = (struct jit_jump){ .pc = pc, .code = x86_exec_at(&j->buf, block->code),
-		.key = cpu->jit_hot.key | btype };
-	context->text[jit_hash_2m(pc) / 64] |= UINT64_C(1) << jit_hash_2m(pc) % 64;
-	context->has_low |= !(pc >> 55 & 1);
+	jit_context_enter(j, pc, btype, x86_exec_at(&j->buf, block->code));
 	return block;
 }
 
-void jit_enter(struct emu_cpu *cpu, const struct jit_block *block)
+struct jit_block *jit_block_now(struct emu_cpu *cpu)
+{
+	prepare(cpu);
+	return find_block(cpu);
+}
+
+/* The same, perhaps without looking at the page. */
+static const uint8_t *code_now(struct emu_cpu *cpu)
+{
+	struct jit *j = cpu->jit;
+
+	prepare(cpu);
+	const struct jit_jump *jump = &j->now->jumps[cpu->pstate.btype * JIT_JUMPS + jit_jump_index(cpu->pc)];
+	if (jump->pc == cpu->pc) {
+		cpu->pstate.btype = 0;
+		return jump->code;
+	}
+	const struct jit_block *block = find_block(cpu);
+	return block ? x86_exec_at(&j->buf, block->code) : NULL;
+}
+
+/* Makes the branch that the loop was entered by go to `code` from now on. */
+static void link_branch(struct jit *j, uint32_t link, const uint8_t *code)
+{
+	uint32_t branch = link & ~(uint32_t)JIT_LINK_GUARDED;
+
+	if (link & JIT_LINK_GUARDED)
+		jit_set_guard(j, branch, j->now->gen);
+	jit_cache_link(j, branch, (uint32_t)(code - j->buf.exec));
+}
+
+static void enter_code(struct emu_cpu *cpu, const uint8_t *code)
 {
 	struct jit *j = cpu->jit;
 	void (*enter)(struct emu_cpu *cpu, const uint8_t *code);
@@ -139,8 +189,13 @@ void jit_enter(struct emu_cpu *cpu, const struct jit_block *block)
 	memcpy(&enter, &enter_at, sizeof(enter));
 	jit_count(j, EMU_STAT_JIT_MISSES, 1);
 	cpu->jit_hot.flags = jit_flags_of(cpu->nzcv);
-	enter(cpu, x86_exec_at(&j->buf, block->code));
+	enter(cpu, code);
 	jit_sync_flags(cpu);
+}
+
+void jit_enter(struct emu_cpu *cpu, const struct jit_block *block)
+{
+	enter_code(cpu, x86_exec_at(&cpu->jit->buf, block->code));
 }
 
 /* Not inline: setjmp would keep its variables out of registers. */
@@ -152,12 +207,12 @@ static __attribute__((noinline)) bool run(struct emu_cpu *cpu)
 		uint32_t link = cpu->jit_hot.link;
 		unsigned epoch = j->epoch;
 		cpu->jit_hot.link = 0;
-		const struct jit_block *block = jit_block_now(cpu);
-		if (!block)
+		const uint8_t *code = code_now(cpu);
+		if (!code)
 			return true;
 		if (link && epoch == j->epoch)
-			jit_cache_link(j, link, block->code);
-		jit_enter(cpu, block);
+			link_branch(j, link, code);
+		enter_code(cpu, code);
 	}
 	return false;
 }
@@ -207,15 +262,13 @@ bool emu_jit_init(struct emu_cpu *cpu, struct vmd_error *err)
 		vmd_error_hint(err, "Where executable memory is forbidden, run the machine with accel=interp.");
 		return false;
 	}
-	if (!jit_fault_init(err) || !jit_mem_init(j, err))
+	if (!jit_fault_init(err) || !jit_mem_init(j, err) || !jit_context_init(j, err))
 		return false;
 	j->debug = cpu->system->jit_debug;
 	jit_stats_init(j);
 	make_thunks(j);
 	jit_vec_init(j);
 	jit_cache_begin(j);
-	for (unsigned i = 0; i <= EMU_JIT_LOW_SETS; i++)
-		jit_context_renew(j, &j->context[i]);
 	return true;
 }
 
@@ -227,6 +280,7 @@ void emu_jit_fini(struct emu_cpu *cpu)
 		return;
 	cpu->jit = NULL;
 	jit_mem_fini(j);
+	jit_context_fini(j);
 	jit_cache_fini(j);
 	jit_block_fini(j);
 	free(j);

@@ -74,23 +74,13 @@ void jit_block_evict(struct jit *j, uint32_t start, uint32_t end)
 {
 	for (; j->block_tail != j->block_head; j->block_tail++) {
 		struct jit_block *block = &j->blocks[j->block_tail & (j->max_blocks - 1)];
-		struct jit_jump *jump = &j->jumps[jit_jump_index(block->pc)];
 		if (block->code < start || block->code >= end)
 			return;
-		if (jump->code == x86_exec_at(&j->buf, block->code))
-			*jump = (struct jit_jump){ 0 };
 		if (!block->dropped && block->drops == j->drops) {
 			unlink_block(j, block);
 			jit_count(j, EMU_STAT_JIT_EVICTED, 1);
 		}
 	}
-}
-
-static void renew_all(struct jit *j)
-{
-	for (unsigned i = 0; i <= EMU_JIT_LOW_SETS; i++)
-		jit_context_renew(j, &j->context[i]);
-	atomic_fetch_or(&j->cpu->attention, EMU_ATT_CODE);
 }
 
 void emu_jit_drop_page(struct emu_cpu *cpu, uint64_t page_pa)
@@ -110,7 +100,7 @@ void emu_jit_drop_page(struct emu_cpu *cpu, uint64_t page_pa)
 		}
 	}
 	if (found)
-		renew_all(j);
+		jit_context_renew_all(j);
 }
 
 void emu_jit_drop_all(struct emu_cpu *cpu)
@@ -125,7 +115,7 @@ void emu_jit_drop_all(struct emu_cpu *cpu)
 	j->drops++;
 	jit_count(j, EMU_STAT_JIT_DROPPED, j->stats[EMU_STAT_JIT_BLOCKS]);
 	jit_stat_set(j, EMU_STAT_JIT_BLOCKS, 0);
-	renew_all(j);
+	jit_context_renew_all(j);
 }
 
 bool jit_block_init(struct jit *j)

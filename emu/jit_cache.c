@@ -3,14 +3,14 @@
  * The JIT's code memory: a memfd mapped twice, for writing and for executing, so
  * that it works where memory that is both is forbidden.
  *
- *     +-------+--------+-----------+----------+----------+----   ----+----------+
- *     | jumps | thunks | constants | region 0 | region 1 |    ...    | region n |
- *     +-------+--------+-----------+----------+----------+----   ----+----------+
- *                      ^ code_start           code ^     ^ limit                ^ code_end
+ *     +--------+-----------+----------+----------+----   ----+----------+
+ *     | thunks | constants | region 0 | region 1 |    ...    | region n |
+ *     +--------+-----------+----------+----------+----   ----+----------+
+ *              ^ code_start           code ^     ^ limit                ^ code_end
  *
  * Code is put down from code_start to code_end, and then from code_start again.
  * Before it comes to a region, what is in there since the last round is
- * forgotten: its blocks, the jump cache's entries for them, the jumps to them
+ * forgotten: its blocks, the contexts' entries for them, the jumps to them
  * from other regions, and the table of instructions that may trap. So code goes
  * in the order in which it was made, a little at a time, and there is no moment
  * at which much of it goes. A block may begin in one region and end in the next,
@@ -83,7 +83,7 @@ bool jit_cache_init(struct jit *j, uint64_t size)
 	if (j->region_size > MAX_REGION)
 		j->region_size = MAX_REGION;
 	j->n_regions = (unsigned)(size / j->region_size);
-	j->buf_size = JIT_JUMPS * sizeof(struct jit_jump) + FIXED_ROOM + (size_t)j->n_regions * j->region_size;
+	j->buf_size = FIXED_ROOM + (size_t)j->n_regions * j->region_size;
 	j->max_blocks = power_of_two(size / BYTES_PER_BLOCK);
 	j->max_faults = power_of_two(size / BYTES_PER_FAULT);
 	j->regions = calloc(j->n_regions, sizeof(j->regions[0]));
@@ -91,8 +91,7 @@ bool jit_cache_init(struct jit *j, uint64_t size)
 	if (!j->regions || !j->faults || !map_code(j))
 		return false;
 	jit_stat_set(j, EMU_STAT_JIT_CACHE, (uint64_t)j->n_regions * j->region_size);
-	j->jumps = (struct jit_jump *)(void *)j->buf.start;
-	j->buf.p = j->buf.start + JIT_JUMPS * sizeof(struct jit_jump);
+	j->buf.p = j->buf.start;
 	return true;
 }
 
@@ -129,6 +128,7 @@ static void evict_next(struct jit *j)
 	struct jit_region *region = region_of(j, j->limit);
 	uint32_t start = j->limit, end = start + j->region_size;
 
+	jit_context_evict(j, start, end);
 	jit_block_evict(j, start, end);
 	while (j->fault_tail != j->fault_head) {
 		uint32_t at = j->faults[j->fault_tail & (j->max_faults - 1)].at;
@@ -146,6 +146,16 @@ static void evict_next(struct jit *j)
 	jit_count(j, EMU_STAT_JIT_EVICTIONS, 1);
 	j->limit = end;
 	j->epoch++;
+}
+
+void jit_cache_empty(struct jit *j)
+{
+	while (j->limit != j->code_end)
+		evict_next(j);
+	j->buf.p = j->buf.start + j->code_start;
+	j->limit = j->code_start;
+	while (j->limit != j->code_end)
+		evict_next(j);
 }
 
 void jit_cache_make_room(struct jit *j)

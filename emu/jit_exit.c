@@ -115,11 +115,12 @@ static void miss_piece(struct jit *j, const struct jit_slow *s)
 	x86_jmp_to(&j->buf, j->thunk_exit_pc);
 }
 
-void jit_exit_rax(struct jit *j, unsigned btype)
+/* Guest registers are in their places. */
+static void look_up_rax(struct jit *j, unsigned btype)
 {
 	struct x86_buf *b = &j->buf;
+	int32_t table = (int32_t)(btype * JIT_JUMPS * sizeof(struct jit_jump));
 
-	leave(j);
 	if (j->debug & EMU_JIT_NO_CHAIN) {
 		miss_piece(j, &(struct jit_slow){ .kind = (uint8_t)btype });
 		j->ended = true;
@@ -129,43 +130,79 @@ void jit_exit_rax(struct jit *j, unsigned btype)
 	x86_mov_rr(b, 0, X86_RCX, X86_RAX);
 	x86_shift_imm(b, X86_SHR, 0, X86_RCX, JIT_JUMP_FOLD);
 	x86_alu(b, X86_XOR, 0, X86_RCX, x86_r(X86_RAX));
+	x86_load(b, X86_W, X86_RDX, JIT_CPU(jit_hot.jumps));
 	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RCX), (JIT_JUMPS - 1) << 2);
-	x86_lea(b, X86_W, X86_RDX, x86_rip(0));
-	x86_lea(b, X86_W, X86_RCX, x86_mx(X86_RDX, X86_RCX, 3, 0));
-	_Static_assert(sizeof(struct jit_jump) == 4 << 3, "four times a jump's index, times 8, is its offset");
-	x86_load(b, 0, X86_RDX, JIT_CPU(jit_hot.key));
-	if (btype)
-		x86_alu_imm(b, X86_OR, 0, x86_r(X86_RDX), (int32_t)btype);
-	x86_alu(b, X86_CMP, X86_W, X86_RAX, x86_m(X86_RCX, offsetof(struct jit_jump, pc)));
+	_Static_assert(sizeof(struct jit_jump) == 4 << 2, "four times a jump's index, times 4, is its offset");
+	x86_alu_imm(b, X86_CMP, 0, JIT_CPU(attention), 0);
 	struct jit_slow *s = jit_slow_add(j, miss_piece);
 	s->kind = (uint8_t)btype;
 	s->branch[0] = x86_jcc(b, X86_NE);
-	x86_alu(b, X86_CMP, 0, X86_RDX, x86_m(X86_RCX, offsetof(struct jit_jump, key)));
+	x86_alu(b, X86_CMP, X86_W, X86_RAX,
+		x86_mx(X86_RDX, X86_RCX, 2, table + (int32_t)offsetof(struct jit_jump, pc)));
 	s->branch[1] = x86_jcc(b, X86_NE);
-	x86_alu_imm(b, X86_CMP, 0, JIT_CPU(attention), 0);
-	struct jit_slow *s2 = jit_slow_add(j, miss_piece);
-	s2->kind = (uint8_t)btype;
-	s2->branch[0] = x86_jcc(b, X86_NE);
-	x86_jmp_rm(b, x86_m(X86_RCX, offsetof(struct jit_jump, code)));
+	x86_jmp_rm(b, x86_mx(X86_RDX, X86_RCX, 2, table + (int32_t)offsetof(struct jit_jump, code)));
 	j->ended = true;
+}
+
+void jit_exit_rax(struct jit *j, unsigned btype)
+{
+	leave(j);
+	look_up_rax(j, btype);
+}
+
+static void anew_piece(struct jit *j, const struct jit_slow *s)
+{
+	x86_jmp_to(&j->buf, j->thunk_exit);
+}
+
+void jit_exit_by(struct jit *j, const void *fn)
+{
+	jit_v_forget(j);
+	jit_map_leave(j);
+	x86_mov_imm(&j->buf, X86_RAX, (uint64_t)(uintptr_t)fn);
+	x86_call_to(&j->buf, j->thunk_call);
+	x86_alu_imm(&j->buf, X86_CMP, X86_BYTE, JIT_CPU(pstate.btype), 0);
+	jit_slow_add(j, anew_piece)->branch[0] = x86_jcc(&j->buf, X86_NE);
+	look_up_rax(j, 0);
+}
+
+/* ---- Jumps to other pages ---- */
+
+/*
+ * A direct jump is good for the context in which it was linked, as long as no
+ * mapping of code in that changes:
+ *
+ *     cmp  dword [rbp + key], gen
+ *     jne  guard_piece
+ *     jmp  target
+ *
+ * Until it is linked, gen is one that no context has.
+ */
+enum { GUARD_IMM = 4 + 6 + 5 }; /* from the end of the jump back to the compare's immediate */
+
+void jit_set_guard(struct jit *j, uint32_t branch, uint32_t gen)
+{
+	memcpy(j->buf.start + branch - GUARD_IMM, &gen, sizeof(gen));
+	/* Until it is linked, and when what it is linked to goes, the jump itself leads there too. */
+	x86_bind(&j->buf, branch, x86_bound_to(&j->buf, branch - 5));
+}
+
+/* Another process may run the same code: what it has linked stays, while the table serves the others. */
+static void guard_piece(struct jit *j, const struct jit_slow *s)
+{
+	x86_mov_imm(&j->buf, X86_RCX, s->branch[1] | JIT_LINK_GUARDED);
+	x86_mov_imm(&j->buf, X86_RAX, s->arg);
+	x86_jmp_to(&j->buf, j->thunk_jump);
 }
 
 static void exit_to_page(struct jit *j, uint64_t target)
 {
-	struct x86_buf *b = &j->buf;
-	uint32_t slot = (uint32_t)(jit_jump_index(target) * sizeof(struct jit_jump));
-
-	x86_mov_imm(b, X86_RAX, target);
-	x86_load(b, 0, X86_RCX, JIT_CPU(jit_hot.key));
-	x86_alu(b, X86_CMP, X86_W, X86_RAX, x86_rip(slot + offsetof(struct jit_jump, pc)));
-	struct jit_slow *s = jit_slow_add(j, miss_piece);
-	s->branch[0] = x86_jcc(b, X86_NE);
-	x86_alu(b, X86_CMP, 0, X86_RCX, x86_rip(slot + offsetof(struct jit_jump, key)));
-	s->branch[1] = x86_jcc(b, X86_NE);
-	x86_alu_imm(b, X86_CMP, 0, JIT_CPU(attention), 0);
-	struct jit_slow *s2 = jit_slow_add(j, miss_piece);
-	s2->branch[0] = x86_jcc(b, X86_NE);
-	x86_jmp_rm(b, x86_rip(slot + offsetof(struct jit_jump, code)));
+	x86_op(&j->buf, 0x81, X86_CMP, JIT_CPU(jit_hot.key));
+	x86_u32(&j->buf, JIT_NO_GEN);
+	struct jit_slow *s = jit_slow_add(j, guard_piece);
+	s->branch[0] = x86_jcc(&j->buf, X86_NE);
+	s->branch[1] = x86_jmp(&j->buf);
+	s->arg = target;
 }
 
 static void dispatch_to(struct jit *j, uint64_t target)
@@ -177,38 +214,24 @@ static void dispatch_to(struct jit *j, uint64_t target)
 void jit_exit_to(struct jit *j, uint64_t target)
 {
 	const struct jit_vregs vregs = j->vregs;
-	bool in_page = jit_in_page(j, target) && !(j->debug & EMU_JIT_NO_CHAIN);
 
-	if (in_page && target <= j->pc)
+	/* Whatever loops has a jump back, or an indirect branch. */
+	if (target <= j->pc && !(j->debug & EMU_JIT_NO_CHAIN))
 		jit_check_attention(j, target);
 	if (j->loop_entry && target == j->block_pc) {
 		jit_v_match(j, &j->loop_vregs);
 		x86_jmp_to(&j->buf, j->loop_entry);
 	} else {
 		leave(j);
-		if (in_page)
-			exit_in_page(j, target);
-		else if (j->debug & EMU_JIT_NO_CHAIN)
+		if (j->debug & EMU_JIT_NO_CHAIN)
 			dispatch_to(j, target);
+		else if (jit_in_page(j, target))
+			exit_in_page(j, target);
 		else
 			exit_to_page(j, target);
 	}
 	/* Another way out may follow. */
 	j->vregs = vregs;
-	j->ended = true;
-}
-
-void jit_exit_dispatch(struct jit *j)
-{
-	leave(j);
-	x86_jmp_to(&j->buf, j->thunk_exit);
-	j->ended = true;
-}
-
-void jit_exit_dispatch_to(struct jit *j, uint64_t target)
-{
-	leave(j);
-	dispatch_to(j, target);
 	j->ended = true;
 }
 
@@ -232,8 +255,8 @@ static void call_exec(struct emu_cpu *cpu, const union a64_args *args, uint64_t 
 	cpu->jit_hot.flags = jit_flags_of(cpu->nzcv);
 }
 
-/* Of an instruction after which execution goes on at cpu->pc. */
-static void call_exec_last(struct emu_cpu *cpu, const union a64_args *args, uint64_t op)
+/* Of an instruction after which execution goes on at cpu->pc, and perhaps elsewhere. */
+static uint64_t call_exec_last(struct emu_cpu *cpu, const union a64_args *args, uint64_t op)
 {
 	enum { BTYPE_NEW = 4 }; /* INTERP_BTYPE_NEW */
 
@@ -241,6 +264,8 @@ static void call_exec_last(struct emu_cpu *cpu, const union a64_args *args, uint
 	cpu->pc = cpu->code->resync ? cpu->pc + 4 : cpu->next_pc;
 	cpu->code->resync = false;
 	cpu->pstate.btype = cpu->pstate.btype & BTYPE_NEW ? cpu->pstate.btype & 3 : 0;
+	jit_context_now(cpu);
+	return cpu->pc;
 }
 
 static void args_piece(struct jit *j, const struct jit_slow *s)
@@ -272,8 +297,7 @@ void jit_fallback(struct jit *j)
 		x86_mov_imm(b, X86_RAX, (uint64_t)(uintptr_t)&j->cpu->code->guarded);
 		x86_op(b, 0xc6, 0, x86_m(X86_RAX, 0));
 		x86_u8(b, j->block_flags & JIT_FLAG_GUARDED ? 1 : 0);
-		jit_call(j, (const void *)call_exec_last);
-		jit_exit_dispatch(j);
+		jit_exit_by(j, (const void *)call_exec_last);
 		return;
 	}
 	jit_call(j, (const void *)call_exec);

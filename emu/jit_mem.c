@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The page arrays: flat tables by virtual page through which translated code
- * reaches guest memory, what stands in for them, and the contexts in which
- * translated code is found.
+ * reaches guest memory, and what stands in for them.
  *
  * An array has an 8-byte entry for each page of the two 48-bit halves of the
  * address space, told apart by bit 48 as well as by bit 55, in a
@@ -28,7 +27,6 @@
 #include "emu/jit_priv.h"
 
 #include "emu/access_priv.h"
-#include "emu/fp_priv.h"
 #include "emu/vcpu_priv.h"
 
 #include <errno.h>
@@ -217,65 +215,7 @@ static struct jit_view *el0_view(struct jit *j, unsigned set)
 	return view->owner == set ? view : NULL;
 }
 
-/* ---- Contexts ---- */
-
-void jit_context_renew(struct jit *j, struct jit_context *context)
-{
-	/* The two low bits are PSTATE.BTYPE's. */
-	if (j->last_gen == UINT32_MAX / 4) {
-		memset(j->jumps, 0, JIT_JUMPS * sizeof(j->jumps[0]));
-		j->last_gen = 0;
-		for (unsigned i = 0; i <= EMU_JIT_LOW_SETS; i++)
-			j->context[i].gen = ++j->last_gen * 4;
-	}
-	context->gen = ++j->last_gen * 4;
-	memset(context->text, 0, sizeof(context->text));
-	context->has_low = false;
-	/* Not what is running, which finds out in the loop. */
-}
-
-struct jit_context *jit_context_now(struct emu_cpu *cpu)
-{
-	struct jit *j = cpu->jit;
-	bool el0 = cpu->pstate.el == 0;
-	struct jit_context *context = &j->context[el0 ? j->low : EMU_JIT_LOW_SETS];
-	uint32_t flags = (el0 ? JIT_FLAG_EL0 : 0) | (cpu->sp_align_mask ? JIT_FLAG_SP_CHECK : 0) |
-			 (cpu->fp_trap ? JIT_FLAG_FP_TRAP : 0) | (cpu->pstate.sp ? JIT_FLAG_SPSEL : 0) |
-			 (cpu->fpcr & (FPCR_FZ | FPCR_AHP) ? JIT_FLAG_FP_MODE : 0);
-
-	if (context->flags != flags) {
-		jit_context_renew(j, context);
-		context->flags = flags;
-	}
-	cpu->jit_hot.key = context->gen;
-	return context;
-}
-
-static void drop_text(struct jit *j, struct jit_context *context, uint64_t lo, uint64_t hi)
-{
-	bool hit = hi - lo >= UINT64_C(1) << 26;
-
-	for (uint64_t at = lo >> HUGE_SHIFT; !hit && at <= hi >> HUGE_SHIFT; at++) {
-		unsigned bit = jit_hash_2m(at << HUGE_SHIFT);
-		hit = context->text[bit / 64] >> bit % 64 & 1;
-	}
-	if (hit) {
-		jit_context_renew(j, context);
-		atomic_fetch_or(&j->cpu->attention, EMU_ATT_CODE);
-	}
-}
-
 /* ---- What the TLB tells ---- */
-
-static void clear_contexts(struct jit *j, unsigned set)
-{
-	for (unsigned i = 0; i <= EMU_JIT_LOW_SETS; i++) {
-		bool is_el1 = i == EMU_JIT_LOW_SETS;
-		if (set == EMU_JIT_LOW_SETS || i == set || (is_el1 && j->context[i].has_low))
-			jit_context_renew(j, &j->context[i]);
-	}
-	atomic_fetch_or(&j->cpu->attention, EMU_ATT_CODE);
-}
 
 void emu_jit_clear_set(struct emu_cpu *cpu, unsigned set)
 {
@@ -296,7 +236,7 @@ void emu_jit_clear_set(struct emu_cpu *cpu, unsigned set)
 			clear_half(&j->view[JIT_VIEW_EL1_PAN], 0);
 		}
 	}
-	clear_contexts(j, set);
+	jit_context_clear_set(j, set);
 }
 
 void emu_jit_drop_va(struct emu_cpu *cpu, unsigned set, uint64_t lo, uint64_t hi)
@@ -305,22 +245,19 @@ void emu_jit_drop_va(struct emu_cpu *cpu, unsigned set, uint64_t lo, uint64_t hi
 
 	if (!j)
 		return;
+	jit_context_drop_va(j, set, lo, hi);
 	if (set == EMU_JIT_LOW_SETS) {
 		for (unsigned v = 0; v < JIT_VIEWS; v++)
 			if (j->view[v].half[1].log)
 				drop_range(&j->view[v], 1, lo, hi);
-		for (unsigned i = 0; i <= EMU_JIT_LOW_SETS; i++)
-			drop_text(j, &j->context[i], lo, hi);
 		return;
 	}
 	struct jit_view *view = el0_view(j, set);
 	if (view)
 		drop_range(view, 0, lo, hi);
-	drop_text(j, &j->context[set], lo, hi);
 	if (set == j->low) {
 		drop_range(&j->view[JIT_VIEW_EL1], 0, lo, hi);
 		drop_range(&j->view[JIT_VIEW_EL1_PAN], 0, lo, hi);
-		drop_text(j, &j->context[EMU_JIT_LOW_SETS], lo, hi);
 	}
 }
 
@@ -339,8 +276,7 @@ void emu_jit_switch_set(struct emu_cpu *cpu, unsigned low)
 	}
 	clear_half(&j->view[JIT_VIEW_EL1], 0);
 	clear_half(&j->view[JIT_VIEW_EL1_PAN], 0);
-	if (j->context[EMU_JIT_LOW_SETS].has_low)
-		jit_context_renew(j, &j->context[EMU_JIT_LOW_SETS]);
+	jit_context_switch_set(j);
 }
 
 static const struct jit_view *view_of(const struct jit *j, enum emu_regime as)

@@ -193,27 +193,39 @@ struct jit_view {
 	struct jit_half half[2];
 };
 
-/* Translated code of one exception level and address space, as the jump cache sees it. */
-struct jit_context {
-	uint32_t gen;       /* part of the jump cache's keys */
-	uint32_t flags;
-	bool has_low;       /* EL1: has run code of the lower half */
-	uint64_t text[16];  /* hashed by 2 MiB: where code was found */
-};
+/* ---- Contexts (emu/jit_context.c) ---- */
 
-/* A place that branches look up in. Same size as what the code makes of it. */
+/* A place in which indirect branches look their target up. */
 struct jit_jump {
 	uint64_t pc;
 	const uint8_t *code;
-	uint32_t key, unused;
-	uint64_t unused2;
 };
-/* Where the jump cache has a PC: programs are laid out in pages, so what is above those bits counts too. */
-enum { JIT_JUMPS = 16384, JIT_JUMP_FOLD = 14 };
+/* Where a table has a PC: programs are laid out in pages, so what is above those bits counts too. */
+enum { JIT_JUMPS = 8192, JIT_JUMP_FOLD = 13, JIT_BTYPES = 4 };
 static inline unsigned jit_jump_index(uint64_t pc)
 {
 	return ((uint32_t)pc ^ (uint32_t)pc >> JIT_JUMP_FOLD) >> 2 & (JIT_JUMPS - 1);
 }
+
+enum {
+	JIT_VARIANTS = 4,
+	JIT_CONTEXTS = (EMU_JIT_LOW_SETS + 1) * JIT_VARIANTS, /* EL0 by set, EL1 */
+	JIT_CONTEXT_LOG = 1024,
+};
+#define JIT_NO_GEN UINT32_MAX /* of a jump's guard that lets nobody pass */
+
+struct jit_context {
+	uint32_t gen;            /* in the guards of jumps to other pages */
+	uint32_t flags;          /* of the blocks */
+	struct jit_jump *jumps;  /* JIT_BTYPES tables */
+	unsigned n_logged;       /* in the log; more than its size: there are others */
+	uint16_t log[JIT_CONTEXT_LOG]; /* where the tables have something */
+	bool has_low;            /* EL1: has run code of the lower half */
+	bool has_huge;           /* has run code that is mapped by more than 2 MiB at once */
+	uint64_t pages[32];      /* hashed: pages where code was found */
+	uint64_t chunks[16];     /* hashed by 2 MiB */
+	uint64_t blocks[16];     /* of those: some code is mapped by more than a page at once */
+};
 
 /* ---- Code memory (emu/jit_cache.c) ---- */
 
@@ -236,14 +248,14 @@ struct jit {
 	struct x86_buf buf;
 	struct emu_cpu *cpu;
 	size_t buf_size;
-	struct jit_jump *jumps;     /* at the start of the buffer: offset 0 */
+	struct jit_jump *jumps;     /* all contexts' tables */
 	uint32_t code_start, code_end; /* where blocks are */
 	uint32_t limit;             /* code may be put down to here; the start of the oldest region, or code_end */
 	uint32_t region_size;
 	unsigned n_regions;
 	struct jit_region *regions;
 	unsigned debug;             /* EMU_JIT_* */
-	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_link, thunk_call, thunk_jump;
+	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_link, thunk_call, thunk_jump; /* emu/jit.c */
 	uint32_t v_consts;          /* constants of emu/jit_vec.c */
 	uint32_t host_has;          /* JIT_HOST_MASK: what this host has */
 	uint32_t host_mxcsr;
@@ -265,7 +277,7 @@ struct jit {
 	struct jit_tagged *tables;  /* of all views, one after the other; NULL: there are arrays */
 	unsigned n_el0_views, low;
 	uint32_t last_gen;
-	struct jit_context context[EMU_JIT_LOW_SETS + 1]; /* EL0 by set, EL1 */
+	struct jit_context context[JIT_CONTEXTS], *now;
 
 	/* ---- while a block is translated ---- */
 	uint64_t block_pc, block_pa;
@@ -404,13 +416,16 @@ void jit_call(struct jit *j, const void *fn);
 void jit_before_raise(struct jit *j, const struct jit_slow *s);
 /* The interpreter's function for the current instruction. */
 void jit_fallback(struct jit *j);
+/* Calls `uint64_t fn(cpu, RCX, RDX)`, which may change anything and has called
+ * jit_context_now; goes on at cpu->pc, which it returns. */
+void jit_exit_by(struct jit *j, const void *fn);
 /* Goes on at another instruction. */
 void jit_exit_to(struct jit *j, uint64_t target);
 /* Goes on at the address in RAX; `btype` is PSTATE.BTYPE there. */
 void jit_exit_rax(struct jit *j, unsigned btype);
-/* Goes through the dispatcher to cpu->pc, which has been set; or to `target`. */
-void jit_exit_dispatch(struct jit *j);
-void jit_exit_dispatch_to(struct jit *j, uint64_t target);
+enum { JIT_LINK_GUARDED = 1 << 30 }; /* in jit_hot.link: the jump has a guard */
+/* Lets those pass whose context has the number `gen`. */
+void jit_set_guard(struct jit *j, uint32_t branch, uint32_t gen);
 /* Leaves for `pc` if the vCPU is wanted. Clobbers the flags. */
 void jit_check_attention(struct jit *j, uint64_t pc);
 
@@ -435,6 +450,8 @@ void jit_cache_begin(struct jit *j);
 void jit_cache_fini(struct jit *j);
 /* Makes room for a block, where old ones were. Nothing of what there is may be running. */
 void jit_cache_make_room(struct jit *j);
+/* Throws all code away: nothing of it is running. */
+void jit_cache_empty(struct jit *j);
 /* Whether two places go at the same time, so that one may jump to the other without jit_cache_link. */
 bool jit_cache_is_near(struct jit *j, uint32_t a, uint32_t b);
 /* Makes `branch`, which leads to a place in its own block, lead to the block at
@@ -522,13 +539,36 @@ bool jit_mem_init(struct jit *j, struct vmd_error *err);
 void jit_mem_fini(struct jit *j);
 /* Translations by which an access at `va` has just been made go into the arrays. */
 void jit_mem_fill(struct emu_cpu *cpu, uint64_t va, bool unpriv);
-/* Points jit_hot.key to where code found from now on belongs. */
-struct jit_context *jit_context_now(struct emu_cpu *cpu);
-void jit_context_renew(struct jit *j, struct jit_context *context);
 static inline unsigned jit_hash_2m(uint64_t va)
 {
 	return (unsigned)((va >> 21 ^ va >> 31) & 1023);
 }
+
+/* ---- emu/jit_context.c ---- */
+
+static inline unsigned jit_hash_page(uint64_t va)
+{
+	return (unsigned)((va >> 12 ^ va >> 23) & 2047);
+}
+
+bool jit_context_init(struct jit *j, struct vmd_error *err);
+void jit_context_fini(struct jit *j);
+/* Makes the context of the vCPU's state the current one. */
+void jit_context_now(struct emu_cpu *cpu);
+/* The current context has this code for `pc`, just fetched. */
+void jit_context_enter(struct jit *j, uint64_t pc, unsigned btype, const uint8_t *code);
+/* Code has been dropped. */
+void jit_context_renew_all(struct jit *j);
+/* The code in [start, end) of the cache is going. */
+void jit_context_evict(struct jit *j, uint32_t start, uint32_t end);
+/* All code is gone: nothing of it is running. */
+void jit_context_forget_all(struct jit *j);
+/* Nothing can be linked until all code is gone. */
+bool jit_context_out_of_gens(const struct jit *j);
+/* What the TLB tells: see emu/jit.h. */
+void jit_context_clear_set(struct jit *j, unsigned set);
+void jit_context_drop_va(struct jit *j, unsigned set, uint64_t lo, uint64_t hi);
+void jit_context_switch_set(struct jit *j);
 
 /* Installs the handler of accesses that trap (emu/jit_fault.c); once for the process. */
 bool jit_fault_init(struct vmd_error *err);

@@ -103,6 +103,7 @@ static inline struct x86_rm x86_rip(uint32_t offset)
 #define X86_B8 (1u << 15)  /* the register operand is of 8 bits */
 #define X86_RM8 (1u << 16) /* the r/m operand is of 8 bits, if it is a register */
 #define X86_LOCK (1u << 17)
+#define X86_BYTE (1u << 18) /* x86_alu_imm: 8-bit operands */
 
 enum {
 	X86_MOV_LOAD = 0x8b,   /* reg = rm */
@@ -236,6 +237,11 @@ static inline void x86_alu_imm(struct x86_buf *b, enum x86_alu alu, uint32_t w, 
 {
 	bool is_short = imm == (int8_t)imm;
 
+	if (w == X86_BYTE) {
+		x86_op(b, 0x80 | X86_RM8, alu, rm);
+		x86_u8(b, (uint8_t)imm);
+		return;
+	}
 	x86_op(b, (is_short ? 0x83 : 0x81) | w, alu, rm);
 	if (is_short)
 		x86_u8(b, (uint8_t)imm);
