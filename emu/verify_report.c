@@ -62,9 +62,11 @@ static void write_host_code(struct text *t, const struct jit *j, const struct ji
 
 /* ---- State ---- */
 
-/* One line: a value before, and what the two made of it. */
+/* One line: a value before, and what the two made of it; none where all are zero. */
 static void write_value(struct text *t, const char *name, uint64_t before, uint64_t interp, uint64_t jit)
 {
+	if (!(before | interp | jit))
+		return;
 	fprintf(t->out, "  %-12s %016" PRIx64, name, before);
 	if (interp != before || jit != before)
 		fprintf(t->out, "  %016" PRIx64 "  %016" PRIx64 "%s", interp, jit, interp != jit ? "  DIFFERS" : "");
@@ -91,7 +93,7 @@ static void write_state(struct text *t, const uint64_t *sys)
 	const struct verify_state *a = &t->v->before, *b = &t->v->interp, *c = &t->v->jit;
 	char name[16];
 
-	section(t->out, "State:        before            interpreter       JIT (where not as before)");
+	section(t->out, "State:        before            interpreter       JIT (where not as before; what is not listed is 0)");
 	for (unsigned i = 0; i < 32; i++) {
 		snprintf(name, sizeof(name), i == 31 ? "SP" : "X%u", i);
 		write_value(t, name, a->x[i], b->x[i], c->x[i]);

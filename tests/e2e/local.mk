@@ -12,12 +12,16 @@ TESTS += $(e2e_scripts)
 if HAVE_PYTHON3
 TESTS += tests/e2e/hostile.py
 endif
-EXTRA_DIST += $(e2e_scripts) tests/e2e/forced.sh tests/e2e/lib.sh tests/e2e/hostile.py tests/e2e/guest.S
+EXTRA_DIST += $(e2e_scripts) tests/e2e/forced.sh tests/e2e/verify.sh tests/e2e/lib.sh tests/e2e/hostile.py tests/e2e/guest.S
 CLEANFILES += tests/e2e/guest
 
 # The JIT's forced modes, each through a boot: too slow for `make check`.
 forced: all
 	$(AM_V_at)srcdir=$(srcdir) sh $(srcdir)/tests/e2e/forced.sh
+
+# The JIT and the interpreter in lock step, likewise.
+verify: all
+	$(AM_V_at)srcdir=$(srcdir) sh $(srcdir)/tests/e2e/verify.sh
 
 if HAVE_AARCH64_CC
 check_DATA += tests/e2e/guest

@@ -5,3 +5,10 @@ TESTS += tests/unit/test_jit
 tests_unit_test_jit_SOURCES = tests/unit/test_jit.c
 tests_unit_test_jit_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_jit_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/test_verify
+TESTS += tests/unit/test_verify
+
+tests_unit_test_verify_SOURCES = tests/unit/test_verify.c
+tests_unit_test_verify_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_verify_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
