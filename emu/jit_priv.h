@@ -60,9 +60,7 @@ enum {
 	JIT_BHSD = 15 << JIT_SIZES_POS,
 	JIT_BHS = 7 << JIT_SIZES_POS,
 	JIT_BH = 3 << JIT_SIZES_POS,
-	JIT_ONLY_H = 2 << JIT_SIZES_POS,
 	JIT_HS = 6 << JIT_SIZES_POS,
-	JIT_SD = 12 << JIT_SIZES_POS,
 	JIT_ONLY_D = 8 << JIT_SIZES_POS,
 	JIT_SINGLE = 5 << JIT_SIZES_POS, /* by sz, the lower bit of size */
 	JIT_DOUBLE = 10 << JIT_SIZES_POS,

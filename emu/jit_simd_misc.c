@@ -207,8 +207,21 @@ static void narrow_saturating(struct jit *j, const struct a64_args_XTN *a, uint3
 	jit_v_set_qc(j, true, JIT_U);
 }
 
+static void narrow_doublewords(struct jit *j, const struct a64_args_XTN *a, bool from_signed, bool to_signed)
+{
+	jit_v_load(j, JIT_N, a->Rn);
+	jit_v_saturate_d(j, from_signed, to_signed);
+	jit_vr(j, X86_VMOVAPS, JIT_U, 0, JIT_T);
+	jit_v_store_part(j, a->Q, a->Rd, JIT_R);
+	jit_v_set_qc(j, false, JIT_U);
+}
+
 JIT_INSN(SQXTN_vec)
 {
+	if (a->size == 2) {
+		narrow_doublewords(j, a, true, true);
+		return;
+	}
 	jit_v_load(j, JIT_N, a->Rn);
 	jit_v_load(j, JIT_M, a->Rn);
 	narrow_saturating(j, a, a->size ? X86_VPACKSSDW : X86_VPACKSSWB, jit_v_sx[a->size]);
@@ -216,6 +229,10 @@ JIT_INSN(SQXTN_vec)
 
 JIT_INSN(SQXTUN_vec)
 {
+	if (a->size == 2) {
+		narrow_doublewords(j, a, true, false);
+		return;
+	}
 	jit_v_load(j, JIT_N, a->Rn);
 	jit_v_load(j, JIT_M, a->Rn);
 	narrow_saturating(j, a, a->size ? X86_VPACKUSDW : X86_VPACKUSWB, jit_v_zx[a->size]);
@@ -223,6 +240,10 @@ JIT_INSN(SQXTUN_vec)
 
 JIT_INSN(UQXTN_vec)
 {
+	if (a->size == 2) {
+		narrow_doublewords(j, a, false, false);
+		return;
+	}
 	jit_v_load(j, JIT_M, a->Rn);
 	/* Packing takes signed sources. */
 	jit_vk(j, a->size ? X86_VPMINUD : X86_VPMINUW, JIT_N, JIT_M, a->size ? JIT_K_LOW_H : JIT_K_LOW_B);

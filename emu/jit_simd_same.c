@@ -174,49 +174,6 @@ EL(shsub)
 	jit_vr(j, jit_v_sub[size], JIT_R, JIT_R, JIT_U);
 }
 
-/* Counts: U = to the left, W = to the right; what is out of range shifts everything out. */
-static void shift_counts(struct jit *j, unsigned size)
-{
-	jit_v_imm_elems(j, JIT_Z, size, 0xff);
-	jit_v_zero(j, JIT_W);
-	jit_vr(j, X86_VPAND, JIT_U, JIT_M, JIT_Z);
-	jit_vr(j, jit_v_sub[size], JIT_W, JIT_W, JIT_M);
-	jit_vr(j, X86_VPAND, JIT_W, JIT_W, JIT_Z);
-}
-
-EL(ushl)
-{
-	uint32_t w = size == 3 ? X86_W : 0;
-
-	shift_counts(j, size);
-	jit_vr(j, X86_VPSLLVD | w, JIT_R, JIT_N, JIT_U);
-	jit_vr(j, X86_VPSRLVD | w, JIT_T, JIT_N, JIT_W);
-	jit_vr(j, X86_VPOR, JIT_R, JIT_R, JIT_T);
-}
-
-EL(sshl)
-{
-	shift_counts(j, size);
-	if (size == 2) {
-		jit_vr(j, X86_VPSLLVD, JIT_R, JIT_N, JIT_U);
-		jit_vr(j, X86_VPSRAVD, JIT_T, JIT_N, JIT_W);
-		/* Which of them: by the count's sign. */
-		x86_v_shift(&j->buf, X86_VSLL, 2, JIT_U, JIT_U, 24);
-		x86_v_shift(&j->buf, X86_VSRA, 2, JIT_U, JIT_U, 31);
-	} else {
-		jit_vr(j, X86_VPSLLVD | X86_W, JIT_R, JIT_N, JIT_U);
-		jit_v_zero(j, JIT_Z);
-		jit_vr(j, X86_VPCMPGTQ, JIT_Z, JIT_Z, JIT_N);
-		jit_vr(j, X86_VPXOR, JIT_T, JIT_N, JIT_Z);
-		jit_vr(j, X86_VPSRLVD | X86_W, JIT_T, JIT_T, JIT_W);
-		jit_vr(j, X86_VPXOR, JIT_T, JIT_T, JIT_Z);
-		x86_v_shift(&j->buf, X86_VSLL, 3, JIT_U, JIT_U, 56);
-		jit_v_zero(j, JIT_Z);
-		jit_vr(j, X86_VPCMPGTQ, JIT_U, JIT_Z, JIT_U);
-	}
-	x86_v4(&j->buf, X86_VPBLENDVB, JIT_R, JIT_R, JIT_T, JIT_U);
-}
-
 #define SAME(name, fn) \
 	JIT_INSN(name##_vec) \
 	{ \
@@ -250,8 +207,6 @@ SAME(URHADD, el_urhadd)
 SAME(SRHADD, el_srhadd)
 SAME(UHSUB, el_uhsub)
 SAME(SHSUB, el_shsub)
-BOTH(USHL, el_ushl)
-BOTH(SSHL, el_sshl)
 
 /* With the destination's old value, which R is added to or subtracted from. */
 #define ACCUMULATE(name, fn, op) \
@@ -271,44 +226,39 @@ ACCUMULATE(SABA, el_sabd, jit_v_add)
 ACCUMULATE(UABA, el_uabd, jit_v_add)
 #undef ACCUMULATE
 
-/* ---- Saturating: where the wrapped result is another, QC is set ---- */
-
-static const uint32_t sat_sadd[2] = { X86_VPADDSB, X86_VPADDSW }, sat_ssub[2] = { X86_VPSUBSB, X86_VPSUBSW };
-static const uint32_t sat_uadd[2] = { X86_VPADDUSB, X86_VPADDUSW }, sat_usub[2] = { X86_VPSUBUSB, X86_VPSUBUSW };
-
-#define SATURATE(name, sat, wrap) \
-	JIT_INSN(name##_vec) \
-	{ \
-		jit_v_load(j, JIT_N, a->Rn); \
-		jit_v_load(j, JIT_M, a->Rm); \
-		jit_vr(j, sat[a->size], JIT_R, JIT_N, JIT_M); \
-		jit_vr(j, wrap[a->size], JIT_T, JIT_N, JIT_M); \
-		jit_vr(j, X86_VPXOR, JIT_T, JIT_T, JIT_R); \
-		jit_v_store_q(j, a->Q, a->Rd, JIT_R); \
-		jit_v_set_qc(j, a->Q, JIT_T); \
-	}
-
-SATURATE(SQADD, sat_sadd, jit_v_add)
-SATURATE(SQSUB, sat_ssub, jit_v_sub)
-SATURATE(UQADD, sat_uadd, jit_v_add)
-SATURATE(UQSUB, sat_usub, jit_v_sub)
-#undef SATURATE
+/* ---- Doubling, saturating products: T = ones where they saturate ---- */
 
 /* The doubled high half. Only the square of the most negative saturates, to what looks like it but for the sign. */
-static void doubled_high(struct jit *j, bool round)
+static void doubled_high(struct jit *j, unsigned size, bool round)
 {
-	if (round) {
+	struct x86_buf *b = &j->buf;
+
+	if (size == 2) {
+		/* Even words, and odd ones. */
+		x86_v_shift(b, X86_VSRL, 3, JIT_T, JIT_N, 32);
+		x86_v_shift(b, X86_VSRL, 3, JIT_U, JIT_M, 32);
+		jit_vr(j, X86_VPMULDQ, JIT_T, JIT_T, JIT_U);
+		jit_vr(j, X86_VPMULDQ, JIT_R, JIT_N, JIT_M);
+		if (round) {
+			jit_v_imm_elems(j, JIT_Z, 3, 1ull << 30);
+			jit_vr(j, X86_VPADDQ, JIT_T, JIT_T, JIT_Z);
+			jit_vr(j, X86_VPADDQ, JIT_R, JIT_R, JIT_Z);
+		}
+		x86_v_shift(b, X86_VSRL, 3, JIT_R, JIT_R, 31);
+		x86_v_shift(b, X86_VSLL, 3, JIT_T, JIT_T, 1);
+		x86_vi(b, X86_VPBLENDD, JIT_R, JIT_R, x86_r(JIT_T), 0xa);
+	} else if (round) {
 		jit_vr(j, X86_VPMULHRSW, JIT_R, JIT_N, JIT_M);
 	} else {
 		jit_vr(j, X86_VPMULHW, JIT_R, JIT_N, JIT_M);
 		jit_vr(j, X86_VPMULLW, JIT_T, JIT_N, JIT_M);
-		x86_v_shift(&j->buf, X86_VSLL, 1, JIT_R, JIT_R, 1);
-		x86_v_shift(&j->buf, X86_VSRL, 1, JIT_T, JIT_T, 15);
+		x86_v_shift(b, X86_VSLL, 1, JIT_R, JIT_R, 1);
+		x86_v_shift(b, X86_VSRL, 1, JIT_T, JIT_T, 15);
 		jit_vr(j, X86_VPOR, JIT_R, JIT_R, JIT_T);
 	}
-	jit_v_imm_elems(j, JIT_Z, 1, 0x8000);
-	jit_vr(j, X86_VPCMPEQW, JIT_T, JIT_N, JIT_Z);
-	jit_vr(j, X86_VPCMPEQW, JIT_U, JIT_M, JIT_Z);
+	jit_v_imm_elems(j, JIT_Z, size, 1ull << ((8u << size) - 1));
+	jit_vr(j, jit_v_eq[size], JIT_T, JIT_N, JIT_Z);
+	jit_vr(j, jit_v_eq[size], JIT_U, JIT_M, JIT_Z);
 	jit_vr(j, X86_VPAND, JIT_T, JIT_T, JIT_U);
 	jit_vr(j, X86_VPXOR, JIT_R, JIT_R, JIT_T);
 }
@@ -318,7 +268,7 @@ static void doubled_high(struct jit *j, bool round)
 	{ \
 		jit_v_load(j, JIT_N, a->Rn); \
 		jit_v_load(j, JIT_M, a->Rm); \
-		doubled_high(j, round); \
+		doubled_high(j, a->size, round); \
 		jit_v_store_q(j, a->Q, a->Rd, JIT_R); \
 		jit_v_set_qc(j, a->Q, JIT_T); \
 	}
@@ -586,7 +536,7 @@ BY_ELEMENT(MLS, PRODUCT_SUB)
 	{ \
 		jit_v_load(j, JIT_N, a->Rn); \
 		load_element(j, a); \
-		doubled_high(j, round); \
+		doubled_high(j, a->size, round); \
 		jit_v_store_q(j, a->Q, a->Rd, JIT_R); \
 		jit_v_set_qc(j, a->Q, JIT_T); \
 	}

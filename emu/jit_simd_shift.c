@@ -199,6 +199,14 @@ static void shift_narrow(struct jit *j, unsigned size, bool upper, unsigned rd, 
 		jit_v_store_part(j, upper, rd, JIT_R);
 		return;
 	}
+	if (size == 2) {
+		jit_vr(j, X86_VMOVAPS, JIT_N, 0, JIT_M);
+		jit_v_saturate_d(j, is_signed, saturation == TO_SIGNED);
+		jit_vr(j, X86_VMOVAPS, JIT_U, 0, JIT_T);
+		jit_v_store_part(j, upper, rd, JIT_R);
+		jit_v_set_qc(j, false, JIT_U);
+		return;
+	}
 	unsigned from = JIT_M;
 	if (saturation == TO_UNSIGNED) {
 		/* Packing takes signed sources. */
@@ -224,12 +232,11 @@ static void shift_narrow(struct jit *j, unsigned size, bool upper, unsigned rd, 
 	}
 #define NARROW(name, round, saturation) \
 	NARROW_SIZE(name##_vec_8, 0, round, saturation) \
-	NARROW_SIZE(name##_vec_16, 1, round, saturation)
+	NARROW_SIZE(name##_vec_16, 1, round, saturation) \
+	NARROW_SIZE(name##_vec_32, 2, round, saturation)
 
 NARROW(SHRN, false, WRAPS)
 NARROW(RSHRN, true, WRAPS)
-NARROW_SIZE(SHRN_vec_32, 2, false, WRAPS)
-NARROW_SIZE(RSHRN_vec_32, 2, true, WRAPS)
 NARROW(SQSHRN, false, TO_SIGNED)
 NARROW(SQRSHRN, true, TO_SIGNED)
 NARROW(UQSHRN, false, TO_UNSIGNED)

@@ -152,6 +152,8 @@ void jit_v_shift_right(struct jit *j, bool is_signed, unsigned size, unsigned ds
 void jit_v_shift_left(struct jit *j, unsigned size, unsigned dst, unsigned src, unsigned count);
 /* dst = the lower halves of the elements of src, which have twice `size`, in 64 bits. */
 void jit_v_narrow(struct jit *j, unsigned size, unsigned dst, unsigned src);
+/* R = the doublewords of N as words, in 64 bits; T = ones where they saturate. Clobbers U and Z. */
+void jit_v_saturate_d(struct jit *j, bool from_signed, bool to_signed);
 /* FPSR.QC is set if any bit of xmm is (of its lower half, unless `q`). Clobbers xmm. */
 void jit_v_set_qc(struct jit *j, bool q, unsigned xmm);
 
