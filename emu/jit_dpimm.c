@@ -176,53 +176,51 @@ JIT_INSN(ANDS_imm)
 
 /* ---- Move wide ---- */
 
+/* With the parts that follow it. */
+static void move_wide(struct jit *j, unsigned d, bool sf, uint64_t val)
+{
+	const struct a64_args_MOVK *next;
+
+	while ((next = (const void *)jit_next(j, A64_MOVK)) && next->Rd == d && next->sf == sf) {
+		val = (val & ~(UINT64_C(0xffff) << next->hw * 16)) | (uint64_t)next->imm16 << next->hw * 16;
+		jit_take_next(j);
+	}
+	move_constant(j, d, val);
+}
+
 JIT_INSN(MOVN)
 {
 	uint64_t val = ~((uint64_t)a->imm16 << a->hw * 16);
 
-	move_constant(j, a->Rd, a->sf ? val : (uint32_t)val);
+	move_wide(j, a->Rd, a->sf, a->sf ? val : (uint32_t)val);
 }
 
 JIT_INSN(MOVZ)
 {
-	move_constant(j, a->Rd, (uint64_t)a->imm16 << a->hw * 16);
+	move_wide(j, a->Rd, a->sf, (uint64_t)a->imm16 << a->hw * 16);
 }
 
+/* All of the register is written: 16 bits of it would be slow to read with the rest. */
 JIT_INSN(MOVK)
 {
 	struct x86_buf *b = &j->buf;
 
 	if (a->Rd == 31)
 		return;
-	struct x86_rm x = jit_x(j, a->Rd);
-	if (x.mem) {
-		/* 16 bits in place; the upper half goes if this is a W register */
-		if (!a->sf) {
-			x86_op(b, 0xc7, 0, (struct x86_rm){ x.base, x.index, 0, true, x.disp + 4 });
-			x86_u32(b, 0);
-		}
-		x.disp += a->hw * 2;
-		x86_op(b, 0xc7 | X86_66, 0, x);
-		x86_u8(b, a->imm16 & 0xff);
-		x86_u8(b, a->imm16 >> 8);
-		return;
-	}
+	unsigned reg = jit_target(j, a->Rd, X86_RAX);
 	uint64_t keep = ~(UINT64_C(0xffff) << a->hw * 16), val = (uint64_t)a->imm16 << a->hw * 16;
-	if (a->hw == 0) {
-		if (!a->sf)
-			x86_mov_rr(b, 0, x.base, x.base);
-		x86_op(b, 0xc7 | X86_66, 0, x);
-		x86_u8(b, a->imm16 & 0xff);
-		x86_u8(b, a->imm16 >> 8);
-	} else if (!a->sf) {
-		x86_alu_imm(b, X86_AND, 0, x, (int32_t)keep);
-		x86_alu_imm(b, X86_OR, 0, x, (int32_t)val);
+	if (!a->sf) {
+		jit_copy(j, 0, reg, a->Rd);
+		x86_alu_imm(b, X86_AND, 0, x86_r(reg), (int32_t)keep);
+		x86_alu_imm(b, X86_OR, 0, x86_r(reg), (int32_t)val);
 	} else {
-		x86_mov_imm(b, X86_RAX, keep);
-		x86_alu(b, X86_AND, X86_W, x.base, x86_r(X86_RAX));
-		x86_mov_imm(b, X86_RAX, val);
-		x86_alu(b, X86_OR, X86_W, x.base, x86_r(X86_RAX));
+		jit_copy(j, X86_W, reg, a->Rd);
+		x86_mov_imm(b, X86_RCX, keep);
+		x86_alu(b, X86_AND, X86_W, reg, x86_r(X86_RCX));
+		x86_mov_imm(b, X86_RCX, val);
+		x86_alu(b, X86_OR, X86_W, reg, x86_r(X86_RCX));
 	}
+	jit_write(j, a->Rd, reg);
 }
 
 /* ---- Bitfield ---- */

@@ -141,6 +141,14 @@ static void look_up_tagged(struct jit *j, struct jit_slow *s, unsigned va, bool 
 	x86_load(b, X86_W, X86_RAX, x86_m(X86_RAX, offsetof(struct jit_tagged, addend)));
 }
 
+static void look_up(struct jit *j, struct jit_slow *s, unsigned va, bool write, enum jit_access access)
+{
+	if (j->tables)
+		look_up_tagged(j, s, va, write, access);
+	else
+		look_up_array(j, s, write, access);
+}
+
 /* Emits the look-up for [va, va+size): RAX becomes the entry. Returns the slow
  * path, whose members `resume` and below are the caller's. */
 struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool write, enum jit_access access,
@@ -169,11 +177,14 @@ struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool wri
 			s->branch[1] = branch;
 		}
 	}
-	if (j->tables)
-		look_up_tagged(j, s, va, write, access);
-	else
-		look_up_array(j, s, write, access);
+	look_up(j, s, va, write, access);
 	return s;
+}
+
+void jit_look_up_page(struct jit *j, struct jit_slow *s, unsigned va, bool write)
+{
+	x86_mov_rr(&j->buf, X86_W, X86_RAX, va);
+	look_up(j, s, va, write, JIT_PLAIN);
 }
 
 /* ---- The interpreter's whole instruction as a slow path ---- */
@@ -214,7 +225,7 @@ static void sp_piece(struct jit *j, const struct jit_slow *s)
 }
 
 /* SP as a base has to be aligned, where the block says so. */
-static void check_base(struct jit *j, unsigned n)
+void jit_check_base(struct jit *j, unsigned n)
 {
 	if (n != 31 || j->sp_checked || !(j->block_flags & JIT_FLAG_SP_CHECK))
 		return;
@@ -231,7 +242,7 @@ static unsigned lowest_bit(uint64_t val)
 /* Xn + offset, with the check of SP. */
 unsigned jit_address(struct jit *j, unsigned n, int64_t offset)
 {
-	check_base(j, n);
+	jit_check_base(j, n);
 	if (n == 31 && j->sp_checked)
 		j->va_align = lowest_bit((uint64_t)offset | 16);
 	unsigned reg = jit_read(j, n, JIT_SCRATCH_VA);
@@ -326,7 +337,7 @@ unsigned jit_indexed(struct jit *j, const struct a64_args_LDR_x_reg *a, unsigned
 	static const uint32_t ops[4] = { X86_MOV_LOAD, X86_MOV_LOAD | X86_W, X86_MOVSXD, X86_MOV_LOAD | X86_W };
 	unsigned shift = a->S ? scale : 0;
 
-	check_base(j, a->Rn);
+	jit_check_base(j, a->Rn);
 	unsigned base = jit_read(j, a->Rn, X86_RAX), index = JIT_SCRATCH_VA;
 	if (a->Rm == 31)
 		x86_mov_imm(&j->buf, index, 0);

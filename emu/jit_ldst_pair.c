@@ -10,7 +10,7 @@
 
 /* With FEAT_LSE2, a pair of X registers in aligned 16 bytes is one access.
  * Nobody shares what he addresses by SP or the frame pointer that way. */
-static bool is_atomic_pair(const struct jit *j, unsigned n)
+bool jit_is_atomic_pair(const struct jit *j, unsigned n)
 {
 	return n != 31 && n != 29 && emu_has(j->cpu, EMU_FEAT_LSE2);
 }
@@ -149,8 +149,8 @@ static void store_pair_v(struct jit *j, const struct pair *p)
 PAIR_FORMS_NT(STP_w, STNP_w, store_pair, 2, JIT_ZERO, false)
 PAIR_FORMS_NT(LDP_w, LDNP_w, load_pair, 2, JIT_ZERO, false)
 PAIR_FORMS(LDPSW, load_pair, 2, JIT_SIGN_X, false)
-PAIR_FORMS_NT(STP_x, STNP_x, store_pair, 3, JIT_ZERO, is_atomic_pair(j, a->Rn))
-PAIR_FORMS_NT(LDP_x, LDNP_x, load_pair, 3, JIT_ZERO, is_atomic_pair(j, a->Rn))
+PAIR_FORMS_NT(STP_x, STNP_x, store_pair, 3, JIT_ZERO, jit_is_atomic_pair(j, a->Rn))
+PAIR_FORMS_NT(LDP_x, LDNP_x, load_pair, 3, JIT_ZERO, jit_is_atomic_pair(j, a->Rn))
 PAIR_FORMS_NT(STP_S, STNP_S, store_pair_v, 2, JIT_ZERO, false)
 PAIR_FORMS_NT(LDP_S, LDNP_S, load_pair_v, 2, JIT_ZERO, false)
 PAIR_FORMS_NT(STP_D, STNP_D, store_pair_v, 3, JIT_ZERO, false)

@@ -19,6 +19,8 @@ enum { JIT_SCRATCH_VA = X86_RCX };
 
 /* Xn + offset, with the check of SP. */
 unsigned jit_address(struct jit *j, unsigned n, int64_t offset);
+/* The check alone. */
+void jit_check_base(struct jit *j, unsigned n);
 /* Xm extended by the option's upper and lower bit (UXTW, LSL, SXTW, SXTX) and scaled, added to the base. */
 unsigned jit_indexed(struct jit *j, const struct a64_args_LDR_x_reg *a, unsigned scale);
 /* PC + words * 4. */
@@ -36,6 +38,10 @@ void jit_post_index(struct jit *j, unsigned n, unsigned rm, unsigned bytes);
 struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool write, enum jit_access access,
 			     void (*slow)(struct jit *j, const struct jit_slow *s));
 
+/* The same for one page, without a check that all is in it: RAX becomes the
+ * entry of `va`, a register, and `s` is branched to by its first branch. */
+void jit_look_up_page(struct jit *j, struct jit_slow *s, unsigned va, bool write);
+
 /* ---- Slow paths ---- */
 
 /* C functions, by access and log2 of the size: fn(cpu, va), fn(cpu, va, value). */
@@ -46,6 +52,9 @@ void jit_load_piece(struct jit *j, const struct jit_slow *s);
 void jit_store_piece(struct jit *j, const struct jit_slow *s);
 /* The interpreter's whole instruction: like jit_fallback, out of line. */
 void jit_whole_piece(struct jit *j, const struct jit_slow *s);
+
+/* Whether a pair of X registers is to be one access. */
+bool jit_is_atomic_pair(const struct jit *j, unsigned n);
 
 /* ---- Opcodes of accesses, by log2 of the size ---- */
 

@@ -497,6 +497,12 @@ static inline void jit_take_next(struct jit *j)
 /* Where the branch goes to, if the instruction is one whose target is in its encoding. */
 bool jit_branch_target(const struct jit_insn *insn, uint64_t pc, uint64_t *ret_target);
 
+/* ---- emu/jit_ldst_run.c ---- */
+
+/* Translates the current instruction and those behind it, up to the last of a run of
+ * accesses, which is the current one then; false if there is no run here. */
+bool jit_ldst_run(struct jit *j);
+
 /* ---- emu/jit_map.c ---- */
 
 /* Begins the block: chooses its registers, and loads those that are not where they usually are. */

@@ -237,6 +237,8 @@ static void translate_insn(struct jit *j)
 		x86_op(&j->buf, 0xc6, 0, JIT_CPU(pstate.btype));
 		x86_u8(&j->buf, j->block_flags >> JIT_FLAG_BTYPE_POS);
 	}
+	if (insn->native && !shows_btype && jit_ldst_run(j))
+		return;
 	if (insn->native)
 		jit_ops[insn->op].translate(j, &insn->args);
 	else

@@ -410,6 +410,32 @@ static void make_exclusive(struct test_case *c)
 	c->insn[at2] = store;
 }
 
+/* Neighbours with one base: prologues, epilogues, structures; some computations between. */
+static void make_run(struct test_case *c)
+{
+	static const uint16_t ops[] = {
+		A64_STP_x_pre, A64_STP_x_off, A64_LDP_x_off, A64_LDP_x_post, A64_LDR_x_uimm, A64_STR_x_uimm, A64_LDR_w_uimm,
+		A64_STR_w_uimm, A64_LDRB_uimm, A64_STRH_uimm, A64_LDRSW_uimm, A64_LDRSH_w_uimm, A64_LDUR_x, A64_STUR_w,
+		A64_LDP_w_off, A64_STP_w_off, A64_LDPSW_off, A64_LDR_Q_uimm, A64_STR_D_uimm, A64_LDUR_S, A64_STP_Q_off,
+		A64_LDP_D_off, A64_ADD_imm, A64_MOVZ, A64_ORR_shift, A64_STP_x_post, A64_LDP_x_pre,
+	};
+	unsigned at = below(c->n - 1), n = 2 + below(7), base = below(3) ? below(20) : 31;
+
+	for (unsigned i = at; i < at + n && i < c->n; i++) {
+		unsigned op = ops[below(sizeof(ops) / sizeof(ops[0]))];
+		const struct a64_encoding *e = &a64_encodings[op];
+		uint32_t insn = ((uint32_t)random64() & ~e->mask) | e->value | e->ignored;
+		enum a64_op decoded;
+		union a64_args args;
+		if (op != A64_ADD_imm && op != A64_MOVZ && op != A64_ORR_shift)
+			insn = (insn & ~(31u << 5)) | base << 5;
+		if (below(4) && (insn >> 24 & 0x3b) == 0x39) /* an offset without its upper bits */
+			insn &= ~(0x3fu << 16);
+		if (a64_decode(insn, &decoded, &args) && !names_register(insn, LOOP_REG))
+			c->insn[i] = insn;
+	}
+}
+
 static void make_case(struct test_case *c, uint64_t seed)
 {
 	rng = seed;
@@ -418,6 +444,8 @@ static void make_case(struct test_case *c, uint64_t seed)
 	follow = below(8) == 0;
 	for (unsigned i = 0; i < c->n; i++)
 		c->insn[i] = random_insn(i, c->n);
+	if (below(2))
+		make_run(c);
 	if (c->n > 6 && below(2)) {
 		/* back: sub x27, x27, #1 ... cbnz x27, back */
 		unsigned at = 2 + below(c->n - 3), back = below(at);
