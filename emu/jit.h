@@ -12,7 +12,7 @@
 /* The address space for the page arrays of all of a machine's vCPUs (emu/jit_mem.c). */
 struct emu_jit_arrays {
 	uint8_t *base;        /* NULL: the tagged tables take over */
-	unsigned n_cpus, n_el0_views;
+	unsigned n_cpus, n_slots;
 };
 /* Reserves it where the host allows; before the vCPUs are made. */
 void emu_jit_arrays_init(struct emu_jit_arrays *arrays, unsigned n_cpus);
@@ -38,15 +38,15 @@ void emu_jit_sync_fp(struct emu_cpu *cpu);
 
 /* ---- Called by emu/tlb.c: the page arrays are kept in step with the TLB's sets ---- */
 
-/* Sets 0 to low_sets - 1 are of the lower half, `low_sets` is the upper half's. */
-enum { EMU_JIT_LOW_SETS = 8 };
+/* The first of them are of the lower half, as many others of the upper. */
+enum { EMU_JIT_LOW_SETS = 8, EMU_JIT_SETS = 2 * EMU_JIT_LOW_SETS };
 /* Everything in a set is void. */
 void emu_jit_clear_set(struct emu_cpu *cpu, unsigned set);
 /* The mappings that touch [lo, hi] are. */
 void emu_jit_drop_va(struct emu_cpu *cpu, unsigned set, uint64_t lo, uint64_t hi);
-/* Another set is the lower half's from now on. */
-void emu_jit_switch_set(struct emu_cpu *cpu, unsigned low);
-/* EL, PAN or UAO changed: the current set of the lower half is `low`. */
+/* These are the two halves' from now on. */
+void emu_jit_switch_sets(struct emu_cpu *cpu, unsigned low, unsigned high);
+/* EL, PAN or UAO changed. */
 void emu_jit_update_views(struct emu_cpu *cpu);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * The JIT's contexts: what translated code is good where, now.
  *
- * A context is one exception level, for EL0 in one low set of the TLB, and for
- * each of the settings that blocks are translated for and that guests change
+ * A context is EL0 in one low set of the TLB, or EL1 in one high set, and one of
+ * the settings that blocks are translated for and that guests change
  * often (JIT_VARIANT_*). It has the tables in which indirect branches look up
  * their targets, one for each value of PSTATE.BTYPE, and a number that direct
  * jumps to other pages compare jit_hot.key with. Both are replaced when the
@@ -66,7 +66,7 @@ void jit_context_enter(struct jit *j, uint64_t pc, unsigned btype, const uint8_t
 	if (shift)
 		context->blocks[chunk / 64] |= UINT64_C(1) << chunk % 64;
 	context->has_huge |= shift + EMU_PAGE_BITS > SHIFT_2M;
-	context->has_low |= !(pc >> 55 & 1);
+	context->has[pc >> 55 & 1] = true;
 }
 
 /* ---- Renewing ---- */
@@ -80,7 +80,7 @@ static bool renew(struct jit *j, struct jit_context *context)
 	memset(context->pages, 0, sizeof(context->pages));
 	memset(context->chunks, 0, sizeof(context->chunks));
 	memset(context->blocks, 0, sizeof(context->blocks));
-	context->has_low = context->has_huge = false;
+	context->has[0] = context->has[1] = context->has_huge = false;
 	/* Out of numbers: 0 is nobody's, and the loop throws all code away. */
 	context->gen = j->last_gen == JIT_NO_GEN - 1 ? 0 : ++j->last_gen;
 	if (context == j->now)
@@ -136,20 +136,12 @@ bool jit_context_out_of_gens(const struct jit *j)
 
 void jit_context_clear_set(struct jit *j, unsigned set)
 {
+	unsigned h = set >= EMU_JIT_LOW_SETS;
+
 	for (unsigned i = 0; i < JIT_CONTEXTS; i++) {
 		struct jit_context *context = &j->context[i];
-		if (set == EMU_JIT_LOW_SETS || i / JIT_VARIANTS == set ||
-		    (i / JIT_VARIANTS == EMU_JIT_LOW_SETS && context->has_low))
+		if (context->set[h] == set && context->has[h])
 			renew_running(j, context);
-	}
-}
-
-void jit_context_switch_set(struct jit *j)
-{
-	for (unsigned v = 0; v < JIT_VARIANTS; v++) {
-		struct jit_context *el1 = &j->context[EMU_JIT_LOW_SETS * JIT_VARIANTS + v];
-		if (el1->has_low)
-			renew_running(j, el1);
 	}
 }
 
@@ -181,12 +173,12 @@ static bool touches(const struct jit_context *context, uint64_t lo, uint64_t hi)
 
 void jit_context_drop_va(struct jit *j, unsigned set, uint64_t lo, uint64_t hi)
 {
-	lo &= ~EMU_PAGE_MASK;
+	unsigned h = set >= EMU_JIT_LOW_SETS;
+
 	for (unsigned i = 0; i < JIT_CONTEXTS; i++) {
-		bool is_el1 = i / JIT_VARIANTS == EMU_JIT_LOW_SETS;
-		if ((set == EMU_JIT_LOW_SETS || i / JIT_VARIANTS == set || (is_el1 && set == j->low)) &&
-		    touches(&j->context[i], lo, hi))
-			renew_running(j, &j->context[i]);
+		struct jit_context *context = &j->context[i];
+		if (context->set[h] == set && context->has[h] && touches(context, lo & ~EMU_PAGE_MASK, hi))
+			renew_running(j, context);
 	}
 }
 
@@ -197,11 +189,16 @@ void jit_context_now(struct emu_cpu *cpu)
 	struct jit *j = cpu->jit;
 	bool el0 = cpu->pstate.el == 0, fp_mode = cpu->fpcr & (FPCR_FZ | FPCR_AHP);
 	unsigned variant = (cpu->fp_trap ? JIT_VARIANT_FP_TRAP : 0) | (fp_mode ? JIT_VARIANT_FP_MODE : 0);
-	struct jit_context *context = &j->context[(el0 ? j->low : EMU_JIT_LOW_SETS) * JIT_VARIANTS + variant];
+	struct jit_context *context = &j->context[j->set[!el0] * JIT_VARIANTS + variant];
 	uint32_t flags = (el0 ? JIT_FLAG_EL0 : 0) | (cpu->sp_align_mask ? JIT_FLAG_SP_CHECK : 0) |
 			 (cpu->fp_trap ? JIT_FLAG_FP_TRAP : 0) | (cpu->pstate.sp ? JIT_FLAG_SPSEL : 0) |
 			 (fp_mode ? JIT_FLAG_FP_MODE : 0);
 
+	for (unsigned h = 0; h < 2; h++) {
+		if (context->set[h] != j->set[h] && context->has[h])
+			renew(j, context);
+		context->set[h] = j->set[h];
+	}
 	if (context->flags != flags) {
 		if (!renew(j, context))
 			empty_tables(context); /* perhaps for the first time */

@@ -9,9 +9,10 @@
  * guest address. What is not in an array takes the slow path: emu/access.c with
  * its software TLB, which then puts in what may be used directly. So an array
  * holds a part of what the TLB has held since it was last emptied, and every
- * invalidation there comes here too. Views are those of the TLB: EL0 for each
- * low set, EL1, and EL1 under PAN; the last two serve every address space, so
- * their lower half is emptied when another becomes current.
+ * invalidation there comes here too. Views are those of the TLB: EL0, EL1, and
+ * EL1 under PAN, several of each. Each half of a view is of one of the TLB's
+ * sets, and is emptied when it becomes another's: EL0 has a view for each low
+ * set, EL1 one for each high set.
  *
  * An index is made of bits 48 to 12 of the address alone. An address whose other
  * bits are not copies of bit 48 finds the entry of another page, and adding that
@@ -66,13 +67,13 @@ static struct jit_tagged *tagged_slot(const struct jit_view *view, uint64_t va)
 
 static unsigned n_views(const struct emu_jit_arrays *arrays)
 {
-	return arrays->n_el0_views + JIT_VIEWS - EMU_JIT_LOW_SETS;
+	return JIT_REGIMES * arrays->n_slots;
 }
 
 void emu_jit_arrays_init(struct emu_jit_arrays *arrays, unsigned n_cpus)
 {
 	for (unsigned n = EMU_JIT_LOW_SETS; n > 0; n /= 2) {
-		struct emu_jit_arrays a = { .n_cpus = n_cpus, .n_el0_views = n };
+		struct emu_jit_arrays a = { .n_cpus = n_cpus, .n_slots = n };
 		uint64_t bytes = n_cpus * n_views(&a) * VIEW_BYTES;
 		if (bytes > BUDGET)
 			continue;
@@ -99,7 +100,8 @@ bool jit_mem_init(struct jit *j, struct vmd_error *err)
 	const struct emu_jit_arrays *arrays = &j->cpu->system->jit_arrays;
 	uint8_t *base = arrays->base + j->cpu->index * n_views(arrays) * VIEW_BYTES;
 
-	j->n_el0_views = arrays->base ? arrays->n_el0_views : EMU_JIT_LOW_SETS;
+	j->n_slots = arrays->base ? arrays->n_slots : EMU_JIT_LOW_SETS;
+	j->set[1] = EMU_JIT_LOW_SETS;
 	if (!arrays->base) {
 		void *p = mmap(NULL, JIT_VIEWS * TABLE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (p == MAP_FAILED)
@@ -108,8 +110,9 @@ bool jit_mem_init(struct jit *j, struct vmd_error *err)
 	}
 	for (unsigned v = 0; v < JIT_VIEWS; v++) {
 		struct jit_view *view = &j->view[v];
-		if (v < EMU_JIT_LOW_SETS && v >= j->n_el0_views)
+		if (v % EMU_JIT_LOW_SETS >= j->n_slots)
 			continue;
+		view->set[1] = EMU_JIT_LOW_SETS;
 		if (arrays->base) {
 			view->read = (uint64_t *)(void *)base;
 			view->write = view->read + ARRAY_BYTES / 8;
@@ -152,6 +155,8 @@ static void clear_half(struct jit_view *view, unsigned h)
 {
 	struct jit_half *half = &view->half[h];
 
+	if (!half->n)
+		return;
 	if (half->n <= log_size(view)) {
 		for (unsigned i = 0; i < half->n; i++)
 			clear_logged(view, half->log[i]);
@@ -208,82 +213,60 @@ static void drop_range(struct jit_view *view, unsigned h, uint64_t lo, uint64_t 
 	}
 }
 
-/* The view of EL0 in a low set; NULL if another set has it. */
-static struct jit_view *el0_view(struct jit *j, unsigned set)
-{
-	struct jit_view *view = &j->view[set % j->n_el0_views];
-	return view->owner == set ? view : NULL;
-}
-
 /* ---- What the TLB tells ---- */
 
 void emu_jit_clear_set(struct emu_cpu *cpu, unsigned set)
 {
 	struct jit *j = cpu->jit;
+	unsigned h = set >= EMU_JIT_LOW_SETS;
 
 	if (!j)
 		return;
-	if (set == EMU_JIT_LOW_SETS) {
-		for (unsigned v = 0; v < JIT_VIEWS; v++)
-			if (j->view[v].half[1].log)
-				clear_half(&j->view[v], 1);
-	} else {
-		struct jit_view *view = el0_view(j, set);
-		if (view)
-			clear_half(view, 0);
-		if (set == j->low) {
-			clear_half(&j->view[JIT_VIEW_EL1], 0);
-			clear_half(&j->view[JIT_VIEW_EL1_PAN], 0);
-		}
-	}
+	for (unsigned v = 0; v < JIT_VIEWS; v++)
+		if (j->view[v].set[h] == set)
+			clear_half(&j->view[v], h);
 	jit_context_clear_set(j, set);
 }
 
 void emu_jit_drop_va(struct emu_cpu *cpu, unsigned set, uint64_t lo, uint64_t hi)
 {
 	struct jit *j = cpu->jit;
+	unsigned h = set >= EMU_JIT_LOW_SETS;
 
 	if (!j)
 		return;
+	for (unsigned v = 0; v < JIT_VIEWS; v++)
+		if (j->view[v].set[h] == set)
+			drop_range(&j->view[v], h, lo, hi);
 	jit_context_drop_va(j, set, lo, hi);
-	if (set == EMU_JIT_LOW_SETS) {
-		for (unsigned v = 0; v < JIT_VIEWS; v++)
-			if (j->view[v].half[1].log)
-				drop_range(&j->view[v], 1, lo, hi);
-		return;
-	}
-	struct jit_view *view = el0_view(j, set);
-	if (view)
-		drop_range(view, 0, lo, hi);
-	if (set == j->low) {
-		drop_range(&j->view[JIT_VIEW_EL1], 0, lo, hi);
-		drop_range(&j->view[JIT_VIEW_EL1_PAN], 0, lo, hi);
-	}
 }
 
-void emu_jit_switch_set(struct emu_cpu *cpu, unsigned low)
+/* A regime's view of this moment. Where EL1 shares the upper half's mappings, it has one view of all address spaces. */
+static struct jit_view *view_of(struct jit *j, enum emu_regime as)
+{
+	unsigned slot = as == EMU_AS_EL0 ? j->set[0] : j->set[1] - EMU_JIT_LOW_SETS;
+
+	_Static_assert((int)JIT_REGIMES == (int)EMU_REGIMES, "a row of views for each regime");
+	return &j->view[as * EMU_JIT_LOW_SETS + slot % j->n_slots];
+}
+
+void emu_jit_switch_sets(struct emu_cpu *cpu, unsigned low, unsigned high)
 {
 	struct jit *j = cpu->jit;
 
 	if (!j)
 		return;
-	j->low = low;
-	struct jit_view *view = &j->view[low % j->n_el0_views];
-	if (view->owner != low) {
-		clear_half(view, 0);
-		clear_half(view, 1);
-		view->owner = low;
+	j->set[0] = low;
+	j->set[1] = high;
+	for (unsigned as = 0; as < EMU_REGIMES; as++) {
+		struct jit_view *view = view_of(j, (enum emu_regime)as);
+		for (unsigned h = 0; h < 2; h++) {
+			if (view->set[h] != j->set[h])
+				clear_half(view, h);
+			view->set[h] = j->set[h];
+		}
 	}
-	clear_half(&j->view[JIT_VIEW_EL1], 0);
-	clear_half(&j->view[JIT_VIEW_EL1_PAN], 0);
-	jit_context_switch_set(j);
-}
-
-static const struct jit_view *view_of(const struct jit *j, enum emu_regime as)
-{
-	if (as == EMU_AS_EL0)
-		return &j->view[j->low % j->n_el0_views];
-	return &j->view[as == EMU_AS_EL1 ? JIT_VIEW_EL1 : JIT_VIEW_EL1_PAN];
+	jit_context_now(cpu);
 }
 
 void emu_jit_update_views(struct emu_cpu *cpu)
@@ -304,8 +287,7 @@ void emu_jit_update_views(struct emu_cpu *cpu)
 void jit_mem_fill(struct emu_cpu *cpu, uint64_t va, bool unpriv)
 {
 	struct jit *j = cpu->jit;
-	struct jit_view *view = (struct jit_view *)(uintptr_t)view_of(j,
-		unpriv ? emu_regime_unpriv(cpu) : emu_regime_now(cpu));
+	struct jit_view *view = view_of(j, unpriv ? emu_regime_unpriv(cpu) : emu_regime_now(cpu));
 	const struct emu_tlb_entry *e = emu_tlb_slot(unpriv ? cpu->view_unpriv : cpu->view, va);
 	uint64_t tag = va | EMU_PAGE_MASK, index = index_of(va);
 	unsigned h = va >> 55 & 1, shift = e->phys >> EMU_PHYS_SHIFT_POS & 31;

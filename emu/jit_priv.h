@@ -165,7 +165,7 @@ struct jit_fault {
 	uint32_t at, to;
 };
 
-enum { JIT_VIEW_EL1 = EMU_JIT_LOW_SETS, JIT_VIEW_EL1_PAN, JIT_VIEWS };
+enum { JIT_REGIMES = 3, JIT_VIEWS = JIT_REGIMES * EMU_JIT_LOW_SETS };
 
 /* An entry of a tagged table, chosen by the lowest bits of the page's number. A
  * tag is the address of the page's last byte; 0 never matches. */
@@ -187,7 +187,7 @@ struct jit_half {
 struct jit_view {
 	uint64_t *read, *write; /* NULL: not there */
 	struct jit_tagged *table; /* not NULL: instead of them */
-	unsigned owner;         /* the TLB's set, for EL0 */
+	unsigned set[2];        /* of the TLB: whose the halves are */
 	struct jit_half half[2];
 };
 
@@ -207,7 +207,7 @@ static inline unsigned jit_jump_index(uint64_t pc)
 
 enum {
 	JIT_VARIANTS = 4,
-	JIT_CONTEXTS = (EMU_JIT_LOW_SETS + 1) * JIT_VARIANTS, /* EL0 by set, EL1 */
+	JIT_CONTEXTS = EMU_JIT_SETS * JIT_VARIANTS, /* EL0 by low set, EL1 by high set */
 	JIT_CONTEXT_LOG = 1024,
 };
 #define JIT_NO_GEN UINT32_MAX /* of a jump's guard that lets nobody pass */
@@ -218,7 +218,8 @@ struct jit_context {
 	struct jit_jump *jumps;  /* JIT_BTYPES tables */
 	unsigned n_logged;       /* in the log; more than its size: there are others */
 	uint16_t log[JIT_CONTEXT_LOG]; /* where the tables have something */
-	bool has_low;            /* EL1: has run code of the lower half */
+	unsigned set[2];         /* of the TLB: whose the halves are */
+	bool has[2];             /* has run code of the half */
 	bool has_huge;           /* has run code that is mapped by more than 2 MiB at once */
 	uint64_t pages[32];      /* hashed: pages where code was found */
 	uint64_t chunks[16];     /* hashed by 2 MiB */
@@ -273,7 +274,8 @@ struct jit {
 	/* memory */
 	struct jit_view view[JIT_VIEWS];
 	struct jit_tagged *tables;  /* of all views, one after the other; NULL: there are arrays */
-	unsigned n_el0_views, low;
+	unsigned n_slots;           /* views of a regime */
+	unsigned set[2];            /* of the TLB: those of this moment */
 	uint32_t last_gen;
 	struct jit_context context[JIT_CONTEXTS], *now;
 
@@ -572,7 +574,6 @@ bool jit_context_out_of_gens(const struct jit *j);
 /* What the TLB tells: see emu/jit.h. */
 void jit_context_clear_set(struct jit *j, unsigned set);
 void jit_context_drop_va(struct jit *j, unsigned set, uint64_t lo, uint64_t hi);
-void jit_context_switch_set(struct jit *j);
 
 /* Installs the handler of accesses that trap (emu/jit_fault.c); once for the process. */
 bool jit_fault_init(struct vmd_error *err);

@@ -2,12 +2,12 @@
 /*
  * The software TLB of a vCPU.
  *
- * A set holds what one address space looks like: direct-mapped arrays ("views")
- * for data accesses as EL0, EL1 and EL1 under PAN, and for fetches as EL0 and
- * EL1. The upper half of the address space (bit 55 set) has one set; the lower
- * half has a set for each of the last LOW_SETS ASIDs, so that switching between
- * them costs two stores. The upper set is emptied when the ASID changes only if
- * it ever held a non-global page.
+ * A set holds what half an address space looks like: direct-mapped arrays
+ * ("views") for data accesses as EL0, EL1 and EL1 under PAN, and for fetches as
+ * EL0 and EL1. The lower half has a set for each of the last LOW_SETS ASIDs, so
+ * that switching between them costs a few stores. The upper half (bit 55 set) has
+ * one set for all of them, until a page in it is not global (Linux has such pages
+ * where EL0 must not see the kernel's): from then on one for each ASID, too.
  *
  * Entries are made for 4 KiB at a time whatever maps them; phys carries the
  * mapping's size, so that TLBI of any address in a block finds all its parts.
@@ -29,8 +29,8 @@
 #include <sys/mman.h>
 
 #define LOW_SETS EMU_JIT_LOW_SETS
-#define HIGH LOW_SETS /* the index of the upper half's set */
-#define N_SETS (LOW_SETS + 1)
+#define HIGH LOW_SETS /* the first of the upper half's sets */
+#define N_SETS EMU_JIT_SETS
 
 enum { EXEC_EL0 = EMU_REGIMES, EXEC_EL1, N_VIEWS };
 
@@ -50,10 +50,10 @@ struct set_info {
 struct emu_tlb {
 	struct set *sets;
 	struct set_info info[N_SETS];
-	unsigned low;        /* the current set of the lower half */
+	unsigned low, high;  /* the current sets */
+	bool split;          /* the upper half has a set for each ASID */
 	uint64_t n_switches;
 	uint16_t asid;
-	bool high_has_local; /* the upper set holds non-global entries */
 };
 
 bool emu_tlb_init(struct emu_cpu *cpu, struct vmd_error *err)
@@ -66,6 +66,7 @@ bool emu_tlb_init(struct emu_cpu *cpu, struct vmd_error *err)
 		return vmd_error_set(err, VMD_ERR_NO_MEMORY, ENOMEM, "Cannot make the TLB of vCPU %u", cpu->index);
 	}
 	tlb->sets = sets;
+	tlb->high = HIGH;
 	cpu->tlb = tlb;
 	return true;
 }
@@ -96,8 +97,6 @@ static void clear_set(struct emu_cpu *cpu, unsigned s)
 	info->used = 0;
 	info->has_blocks = info->has_global = false;
 	emu_jit_clear_set(cpu, s);
-	if (s == HIGH)
-		tlb->high_has_local = false;
 }
 
 /* Whether the mapping an entry came from touches [lo, hi]. */
@@ -176,11 +175,11 @@ static bool set_matches(const struct emu_tlb *tlb, unsigned s, const struct emu_
 	case EMU_TLBI_PHYS:
 		return true;
 	case EMU_TLBI_ASID:
-		return s == HIGH ? tlb->high_has_local : info->asid == req->asid;
+		return info->asid == req->asid && (s < HIGH || tlb->split);
 	case EMU_TLBI_VA:
-		if ((req->lo >> 55 & 1) != (s == HIGH))
+		if ((req->lo >> 55 & 1) != (s >= HIGH))
 			return false;
-		return s == HIGH || req->any_asid || info->asid == req->asid || info->has_global;
+		return req->any_asid || info->asid == req->asid || info->has_global;
 	}
 	return false;
 }
@@ -210,7 +209,7 @@ void emu_tlb_flush(struct emu_cpu *cpu)
 void emu_tlb_update_views(struct emu_cpu *cpu)
 {
 	struct emu_tlb *tlb = cpu->tlb;
-	struct set *low = &tlb->sets[tlb->low], *high = &tlb->sets[HIGH];
+	struct set *low = &tlb->sets[tlb->low], *high = &tlb->sets[tlb->high];
 	enum emu_regime now = emu_regime_now(cpu), unpriv = emu_regime_unpriv(cpu);
 	unsigned exec = cpu->pstate.el != 0;
 
@@ -232,6 +231,15 @@ static uint16_t current_asid(const struct emu_cpu *cpu)
 	return (uint16_t)(ttbr >> 48 & (wide ? 0xffff : 0xff));
 }
 
+static void use_sets(struct emu_cpu *cpu, unsigned low)
+{
+	struct emu_tlb *tlb = cpu->tlb;
+	tlb->low = low;
+	tlb->high = HIGH + (tlb->split ? low : 0);
+	emu_jit_switch_sets(cpu, tlb->low, tlb->high);
+	emu_tlb_update_views(cpu);
+}
+
 void emu_tlb_switch_asid(struct emu_cpu *cpu)
 {
 	struct emu_tlb *tlb = cpu->tlb;
@@ -241,23 +249,30 @@ void emu_tlb_switch_asid(struct emu_cpu *cpu)
 
 	unsigned best = 0;
 	for (unsigned s = 0; s < LOW_SETS; s++) {
-		if (tlb->info[s].asid == asid && tlb->info[s].used) {
+		if (tlb->info[s].asid == asid && (tlb->info[s].used || tlb->info[HIGH + s].used)) {
 			best = s;
 			break;
 		}
 		if (tlb->info[s].used_at < tlb->info[best].used_at)
 			best = s;
 	}
-	if (tlb->info[best].asid != asid)
+	if (tlb->info[best].asid != asid) {
 		clear_set(cpu, best);
-	tlb->info[best].asid = asid;
+		if (tlb->split)
+			clear_set(cpu, HIGH + best);
+	}
+	tlb->info[best].asid = tlb->info[HIGH + best].asid = asid;
 	tlb->info[best].used_at = ++tlb->n_switches;
-	tlb->low = best;
 	tlb->asid = asid;
-	emu_jit_switch_set(cpu, best);
-	if (tlb->high_has_local)
-		clear_set(cpu, HIGH);
-	emu_tlb_update_views(cpu);
+	use_sets(cpu, best);
+}
+
+/* The upper half is about to have a page that is not global. The set that was
+ * everybody's has global ones, good for the ASID that it belongs to now. */
+static void split(struct emu_cpu *cpu)
+{
+	cpu->tlb->split = true;
+	use_sets(cpu, cpu->tlb->low);
 }
 
 /* ---- Filling ---- */
@@ -267,10 +282,7 @@ static void note_use(struct emu_tlb *tlb, unsigned s, unsigned view, const struc
 	struct set_info *info = &tlb->info[s];
 	info->used |= (uint8_t)(1u << view);
 	info->has_blocks |= walk->shift > EMU_PAGE_BITS;
-	if (s == HIGH)
-		tlb->high_has_local |= !walk->global;
-	else
-		info->has_global |= walk->global;
+	info->has_global |= walk->global;
 }
 
 static uint64_t phys_of(const struct emu_walk *walk)
@@ -282,7 +294,7 @@ struct emu_tlb_entry *emu_tlb_data(struct emu_cpu *cpu, uint64_t va, enum emu_re
 				   uint8_t *ret_fsc)
 {
 	struct emu_tlb *tlb = cpu->tlb;
-	unsigned s = va >> 55 & 1 ? HIGH : tlb->low;
+	unsigned s = va >> 55 & 1 ? tlb->high : tlb->low;
 	struct emu_tlb_entry *e = &tlb->sets[s].data[as][va >> EMU_PAGE_BITS & (EMU_TLB_SIZE - 1)];
 	if ((!(access & EMU_READ) || emu_tag_is(e->tag_read, va)) &&
 	    (!(access & EMU_WRITE) || emu_tag_is(e->tag_write, va)))
@@ -291,6 +303,11 @@ struct emu_tlb_entry *emu_tlb_data(struct emu_cpu *cpu, uint64_t va, enum emu_re
 	struct emu_walk walk;
 	if (!emu_mmu_walk(cpu, va, as, access, false, &walk, ret_fsc))
 		return NULL;
+	if (s == HIGH && !tlb->split && !walk.global) {
+		split(cpu);
+		s = tlb->high;
+		e = &tlb->sets[s].data[as][va >> EMU_PAGE_BITS & (EMU_TLB_SIZE - 1)];
+	}
 	note_use(tlb, s, as, &walk);
 	emu_pmu_count(cpu, EMU_PMU_TLB_REFILL);
 
@@ -330,7 +347,7 @@ struct emu_tlb_entry *emu_tlb_data(struct emu_cpu *cpu, uint64_t va, enum emu_re
 struct emu_xtlb_entry *emu_tlb_exec(struct emu_cpu *cpu, uint64_t va, uint8_t *ret_fsc)
 {
 	struct emu_tlb *tlb = cpu->tlb;
-	unsigned s = va >> 55 & 1 ? HIGH : tlb->low;
+	unsigned s = va >> 55 & 1 ? tlb->high : tlb->low;
 	unsigned exec = cpu->pstate.el != 0;
 	struct emu_xtlb_entry *e = &tlb->sets[s].exec[exec][va >> EMU_PAGE_BITS & (EMU_TLB_SIZE - 1)];
 	if (emu_tag_is(e->tag, va))
@@ -339,6 +356,11 @@ struct emu_xtlb_entry *emu_tlb_exec(struct emu_cpu *cpu, uint64_t va, uint8_t *r
 	struct emu_walk walk;
 	if (!emu_mmu_walk(cpu, va, exec ? EMU_AS_EL1 : EMU_AS_EL0, EMU_EXEC, false, &walk, ret_fsc))
 		return NULL;
+	if (s == HIGH && !tlb->split && !walk.global) {
+		split(cpu);
+		s = tlb->high;
+		e = &tlb->sets[s].exec[exec][va >> EMU_PAGE_BITS & (EMU_TLB_SIZE - 1)];
+	}
 	note_use(tlb, s, EXEC_EL0 + exec, &walk);
 
 	uint64_t pa = walk.pa & ~EMU_PAGE_MASK;
