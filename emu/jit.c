@@ -248,28 +248,30 @@ static bool host_can(void)
 
 bool emu_jit_init(struct emu_cpu *cpu, struct vmd_error *err)
 {
-	if (!host_can()) {
-		vmd_error_set(err, VMD_ERR_GENERIC, 0, "This host's processor lacks SSE4.2 or LZCNT, which the JIT needs");
-		vmd_error_hint(err, "Run the machine with accel=interp.");
-		return false;
-	}
+	if (!host_can())
+		return vmd_error_set(err, VMD_ERR_UNSUPPORTED, 0,
+			"There is no JIT for this host: its processor lacks SSE4.2 or LZCNT");
 	struct jit *j = calloc(1, sizeof(*j));
 	cpu->jit = j;
-	if (j)
-		j->cpu = cpu;
-	if (!j || !jit_cache_init(j, cpu->system->jit_cache) || !jit_block_init(j)) {
-		vmd_error_set(err, VMD_ERR_NO_MEMORY, errno, "Cannot make the translator of vCPU %u", cpu->index);
-		vmd_error_hint(err, "Where executable memory is forbidden, run the machine with accel=interp.");
-		return false;
-	}
-	if (!jit_fault_init(err) || !jit_mem_init(j, err) || !jit_context_init(j, err))
-		return false;
+	if (!j)
+		return vmd_error_set(err, VMD_ERR_NO_MEMORY, ENOMEM, "Cannot make the JIT of vCPU %u", cpu->index);
+	j->cpu = cpu;
 	j->debug = cpu->system->jit_debug;
 	jit_stats_init(j);
+	if (!jit_cache_init(j, cpu->system->jit_cache, err) || !jit_fault_init(err) || !jit_mem_init(j, err) ||
+	    !jit_context_init(j, err))
+		return false;
+	if (!jit_block_init(j))
+		return vmd_error_set(err, VMD_ERR_NO_MEMORY, ENOMEM, "Cannot make the JIT's tables of vCPU %u", cpu->index);
 	make_thunks(j);
 	jit_vec_init(j);
 	jit_cache_begin(j);
 	return true;
+}
+
+bool emu_jit_has_vectors(const struct emu_cpu *cpu)
+{
+	return cpu->jit->host_has & JIT_VEC;
 }
 
 void emu_jit_fini(struct emu_cpu *cpu)

@@ -20,6 +20,8 @@ void emu_jit_arrays_fini(struct emu_jit_arrays *arrays);
 
 bool emu_jit_init(struct emu_cpu *cpu, struct vmd_error *err);
 void emu_jit_fini(struct emu_cpu *cpu);
+/* Whether vector instructions are translated. */
+bool emu_jit_has_vectors(const struct emu_cpu *cpu);
 
 /* The contract of emu_interp_run. */
 void emu_jit_run(struct emu_cpu *cpu);

@@ -56,26 +56,32 @@ static uint32_t power_of_two(uint64_t at_least)
 
 /* ---- Life ---- */
 
-static bool map_code(struct jit *j)
+static bool map_code(struct jit *j, struct vmd_error *err)
 {
+	const char *what = "memory for the JIT's code";
 	int fd = memfd_create("vmd-jit", MFD_CLOEXEC);
 
-	if (fd < 0)
-		return false;
-	bool ok = ftruncate(fd, (off_t)j->buf_size) == 0;
-	void *rw = ok ? mmap(NULL, j->buf_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
-	void *rx = ok ? mmap(NULL, j->buf_size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0) : MAP_FAILED;
-	int saved = errno;
+	if (fd < 0 || ftruncate(fd, (off_t)j->buf_size) < 0)
+		goto fail;
+	void *rw = mmap(NULL, j->buf_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (rw == MAP_FAILED)
+		goto fail;
+	j->buf.start = rw;
+	what = "executable memory";
+	const void *rx = mmap(NULL, j->buf_size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+	if (rx == MAP_FAILED)
+		goto fail;
+	j->buf.exec = rx;
 	close(fd);
-	errno = saved;
-	if (rw != MAP_FAILED)
-		j->buf.start = rw;
-	if (rx != MAP_FAILED)
-		j->buf.exec = rx;
-	return rw != MAP_FAILED && rx != MAP_FAILED;
+	return true;
+fail:
+	vmd_error_set(err, VMD_ERR_NO_MEMORY, errno, "The host refuses %s (%zu MiB a vCPU)", what, j->buf_size >> 20);
+	if (fd >= 0)
+		close(fd);
+	return false;
 }
 
-bool jit_cache_init(struct jit *j, uint64_t size)
+bool jit_cache_init(struct jit *j, uint64_t size, struct vmd_error *err)
 {
 	j->region_size = power_of_two(size / REGIONS);
 	if (j->region_size < MIN_REGION)
@@ -88,7 +94,9 @@ bool jit_cache_init(struct jit *j, uint64_t size)
 	j->max_faults = power_of_two(size / BYTES_PER_FAULT);
 	j->regions = calloc(j->n_regions, sizeof(j->regions[0]));
 	j->faults = malloc(j->max_faults * sizeof(j->faults[0]));
-	if (!j->regions || !j->faults || !map_code(j))
+	if (!j->regions || !j->faults)
+		return vmd_error_set(err, VMD_ERR_NO_MEMORY, ENOMEM, "Cannot make the JIT's tables of vCPU %u", j->cpu->index);
+	if (!map_code(j, err))
 		return false;
 	jit_stat_set(j, EMU_STAT_JIT_CACHE, (uint64_t)j->n_regions * j->region_size);
 	j->buf.p = j->buf.start;

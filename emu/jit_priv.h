@@ -445,7 +445,7 @@ void jit_stats_translated(struct jit *j, uint64_t start);
 /* ---- emu/jit_cache.c ---- */
 
 /* Code memory of `size` bytes: thunks and constants come first, then blocks. */
-bool jit_cache_init(struct jit *j, uint64_t size);
+bool jit_cache_init(struct jit *j, uint64_t size, struct vmd_error *err);
 void jit_cache_begin(struct jit *j);
 void jit_cache_fini(struct jit *j);
 /* Makes room for a block, where old ones were. Nothing of what there is may be running. */

@@ -80,7 +80,7 @@ void jit_vec_init(struct jit *j)
 {
 	unsigned a, b, c, d;
 
-	if (!__builtin_cpu_supports("avx2"))
+	if (!__builtin_cpu_supports("avx2") || j->debug & EMU_JIT_NO_AVX2)
 		return;
 	j->host_has = JIT_VEC | (__builtin_cpu_supports("fma") ? JIT_FMA : 0) | (__builtin_cpu_supports("aes") ? JIT_AES : 0) |
 		  (__builtin_cpu_supports("pclmul") ? JIT_PCLMUL : 0);

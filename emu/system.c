@@ -60,6 +60,40 @@ static bool start_threads(struct emu_system *sys, struct vmd_error *err)
 	return true;
 }
 
+bool emu_system_add_jit(struct emu_cpu *cpu, struct vmd_error *err)
+{
+	struct emu_system *sys = cpu->system;
+	struct vmd_error why;
+
+	if (sys->accel == EMU_ACCEL_INTERP || emu_jit_init(cpu, &why))
+		return true;
+	if (sys->accel != EMU_ACCEL_AUTO) {
+		vmd_error_hint(&why, "With --accel auto the machine runs all the same, slowly.");
+		if (err)
+			*err = why;
+		return false;
+	}
+	sys->accel = EMU_ACCEL_INTERP;
+	snprintf(sys->accel_note, sizeof(sys->accel_note), "%s", why.message);
+	for (unsigned i = 0; i <= cpu->index; i++)
+		emu_jit_fini(&sys->vcpus[i]->cpu);
+	return true;
+}
+
+/* All vCPUs have been made. */
+static void settle_accel(struct emu_system *sys)
+{
+	if (sys->accel == EMU_ACCEL_INTERP)
+		return;
+	if (sys->accel == EMU_ACCEL_AUTO)
+		sys->accel = EMU_ACCEL_JIT;
+	bool slow_memory = emu_system_jit_memory(sys) == EMU_JIT_MEMORY_TABLES;
+	bool slow_vectors = !emu_jit_has_vectors(&sys->vcpus[0]->cpu);
+	snprintf(sys->accel_note, sizeof(sys->accel_note), "%s%s%s",
+		slow_memory ? "memory by small tables: no address space for page arrays" : "",
+		slow_memory && slow_vectors ? "; " : "", slow_vectors ? "vectors by the interpreter: no AVX2" : "");
+}
+
 struct emu_system *emu_system_new(const struct emu_system_config *config, struct vmd_error *err)
 {
 	const struct emu_model *model = emu_model_find(config->cpu_model);
@@ -136,6 +170,7 @@ struct emu_system *emu_system_new(const struct emu_system_config *config, struct
 		atomic_store(&vcpu->cpu.attention, EMU_ATT_STOP);
 		emu_vcpu_reset(vcpu, 0);
 	}
+	settle_accel(sys);
 	if (!start_threads(sys, err))
 		goto fail;
 	emu_mem_listen(sys->mem, mem_changed, sys);
@@ -183,6 +218,16 @@ unsigned emu_system_n_cpus(const struct emu_system *sys)
 const struct emu_cpu_model_info *emu_system_model(const struct emu_system *sys)
 {
 	return &sys->model->info;
+}
+
+enum emu_accel emu_system_accel(const struct emu_system *sys)
+{
+	return sys->accel;
+}
+
+const char *emu_system_accel_note(const struct emu_system *sys)
+{
+	return sys->accel_note;
 }
 
 enum emu_jit_memory emu_system_jit_memory(const struct emu_system *sys)

@@ -69,6 +69,7 @@ enum emu_accel {
 	EMU_ACCEL_INTERP,
 	EMU_ACCEL_JIT,
 	EMU_ACCEL_VERIFY, /* by both, compared block by block */
+	EMU_ACCEL_AUTO,   /* the JIT where the host allows it, else the interpreter */
 };
 
 /* Bytes of translated code that each vCPU keeps. */
@@ -83,6 +84,7 @@ enum emu_jit_debug {
 	EMU_JIT_NO_CHAIN = 1 << 2,      /* every block ends in the loop */
 	EMU_JIT_NO_FAST_MEM = 1 << 3,   /* every access of memory takes the slow path */
 	EMU_JIT_NO_NATIVE = 1 << 4,     /* every instruction is a call of the interpreter */
+	EMU_JIT_NO_AVX2 = 1 << 5,       /* those on vectors are, as where the host lacks AVX2 */
 };
 
 /* How translated code reaches the guest's memory. */
@@ -113,6 +115,10 @@ void emu_system_free(struct emu_system *sys);
 
 unsigned emu_system_n_cpus(const struct emu_system *sys);
 const struct emu_cpu_model_info *emu_system_model(const struct emu_system *sys);
+/* What executes the vCPUs: not EMU_ACCEL_AUTO. And what there is to say about
+ * that: why it is the interpreter, or what the JIT has to do without; may be empty. */
+enum emu_accel emu_system_accel(const struct emu_system *sys);
+const char *emu_system_accel_note(const struct emu_system *sys);
 /* Arrays where the host gives enough address space for them, for all vCPUs; else tables. */
 enum emu_jit_memory emu_system_jit_memory(const struct emu_system *sys);
 /* MPIDR_EL1 affinity of a vCPU (Aff3:Aff2:Aff1:Aff0 as in the register, without the flag bits). */

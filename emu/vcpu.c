@@ -420,7 +420,7 @@ bool emu_vcpu_init(struct emu_vcpu *vcpu, struct emu_system *sys, unsigned index
 	atomic_init(&vcpu->parked, true);
 	atomic_init(&vcpu->power, index == 0 ? EMU_POWER_ON : EMU_POWER_OFF);
 	return emu_tlb_init(cpu, err) && emu_code_init(cpu, err) && emu_gtimer_init(cpu, err) &&
-	       emu_pmu_init(cpu, err) && (sys->accel == EMU_ACCEL_INTERP || emu_jit_init(cpu, err)) &&
+	       emu_pmu_init(cpu, err) && emu_system_add_jit(cpu, err) &&
 	       (sys->accel != EMU_ACCEL_VERIFY || emu_verify_init(cpu, err));
 }
 

@@ -114,7 +114,8 @@ struct emu_turns {
 struct emu_system {
 	const struct emu_model *model;
 	unsigned n_cpus;
-	enum emu_accel accel;
+	enum emu_accel accel;       /* what it is in the end, once the vCPUs are made */
+	char accel_note[512];
 	uint64_t jit_cache;
 	unsigned jit_debug;         /* EMU_JIT_* */
 	struct emu_jit_arrays jit_arrays;
@@ -153,6 +154,9 @@ static inline const struct emu_model *emu_model(const struct emu_cpu *cpu)
 
 /* ---- emu/vcpu.c ---- */
 
+/* Gives a vCPU that is being made its JIT, if the system has one; sees to it that no vCPU has
+ * one if this cannot. */
+bool emu_system_add_jit(struct emu_cpu *cpu, struct vmd_error *err);
 bool emu_vcpu_init(struct emu_vcpu *vcpu, struct emu_system *sys, unsigned index, struct vmd_error *err);
 void emu_vcpu_fini(struct emu_vcpu *vcpu);
 void emu_vcpu_reset(struct emu_vcpu *vcpu, uint64_t pc);

@@ -195,7 +195,7 @@ static unsigned jit_debug(const struct proto_machine_definition *d)
 	static const unsigned bits[] = {
 		[PROTO_JIT_DEBUG_ONE_INSN] = EMU_JIT_ONE_INSN,       [PROTO_JIT_DEBUG_NO_CHAIN] = EMU_JIT_NO_CHAIN,
 		[PROTO_JIT_DEBUG_NO_FAST_MEM] = EMU_JIT_NO_FAST_MEM, [PROTO_JIT_DEBUG_NO_NATIVE] = EMU_JIT_NO_NATIVE,
-		[PROTO_JIT_DEBUG_NO_PAGE_ARRAY] = EMU_JIT_NO_PAGE_ARRAY,
+		[PROTO_JIT_DEBUG_NO_PAGE_ARRAY] = EMU_JIT_NO_PAGE_ARRAY, [PROTO_JIT_DEBUG_NO_AVX2] = EMU_JIT_NO_AVX2,
 	};
 	unsigned all = 0;
 	for (size_t i = 0; i < d->n_jit_debug; i++)
@@ -207,8 +207,8 @@ static bool make_board(struct machine *m, struct vmd_error *err)
 {
 	const struct machine_launch *l = m->launch;
 	const struct proto_machine_definition *d = &l->definition;
-	static const enum emu_accel accels[] = { [PROTO_ACCEL_INTERP] = EMU_ACCEL_INTERP, [PROTO_ACCEL_JIT] = EMU_ACCEL_JIT,
-		[PROTO_ACCEL_VERIFY] = EMU_ACCEL_VERIFY };
+	static const enum emu_accel accels[] = { [PROTO_ACCEL_AUTO_] = EMU_ACCEL_AUTO, [PROTO_ACCEL_INTERP] = EMU_ACCEL_INTERP,
+						 [PROTO_ACCEL_JIT] = EMU_ACCEL_JIT, [PROTO_ACCEL_VERIFY] = EMU_ACCEL_VERIFY };
 	struct board_device *devices = calloc(d->n_devices ? d->n_devices : 1, sizeof(*devices));
 	if (!devices)
 		return vmd_error_set(err, VMD_ERR_NO_MEMORY, 0, "out of memory");

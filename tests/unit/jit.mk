@@ -2,6 +2,13 @@
 check_PROGRAMS += tests/unit/test_jit
 TESTS += tests/unit/test_jit
 
+# What the JIT does where the host forbids something.
+check_PROGRAMS += tests/unit/test_accel
+TESTS += tests/unit/test_accel
+tests_unit_test_accel_SOURCES = tests/unit/test_accel.c
+tests_unit_test_accel_CFLAGS = $(TEST_CFLAGS)
+tests_unit_test_accel_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
+
 tests_unit_test_jit_SOURCES = tests/unit/test_jit.c
 tests_unit_test_jit_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_jit_LDADD = libemu.a libprotocol.a $(TEST_LIBS)

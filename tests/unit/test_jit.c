@@ -646,6 +646,7 @@ START_TEST(forced_modes)
 		{ "no chaining", 0, EMU_JIT_NO_CHAIN },
 		{ "no fast memory", 0, EMU_JIT_NO_FAST_MEM },
 		{ "nothing native", 0, EMU_JIT_NO_NATIVE },
+		{ "no AVX2", 0, EMU_JIT_NO_AVX2 },
 		{ "tiny cache", EMU_JIT_CACHE_MIN, 0 },
 		{ "all at once", EMU_JIT_CACHE_MIN,
 			EMU_JIT_ONE_INSN | EMU_JIT_NO_CHAIN | EMU_JIT_NO_FAST_MEM | EMU_JIT_NO_NATIVE },
@@ -654,7 +655,7 @@ START_TEST(forced_modes)
 	printf("JIT: %s\n", modes[_i].name);
 	teardown();
 	start(modes[_i].cache, modes[_i].debug);
-	try_blocks(setting("JIT_BLOCKS", 3000) / 6);
+	try_blocks(setting("JIT_BLOCKS", 3000) / 7);
 }
 END_TEST
 
@@ -772,7 +773,7 @@ int main(void)
 	tcase_add_unchecked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, random_blocks);
 	tcase_add_loop_test(tc, eviction, 0, 2);
-	tcase_add_loop_test(tc, forced_modes, 0, 6);
+	tcase_add_loop_test(tc, forced_modes, 0, 7);
 	tcase_set_timeout(tc, 600);
 	suite_add_tcase(s, tc);
 	SRunner *r = srunner_create(s);

@@ -33,7 +33,7 @@ static const struct {
 	  "machine.create: 'definition.cpus': 0 is out of range: it must be 1 to 64" },
 	{ "{\"definition\": {\"name\": \"../a\"}}",
 	  "machine.create: 'definition.name': '../a' must begin with a letter or digit and hold only letters, digits, '.', '_' and '-'" },
-	{ "{\"definition\": {\"name\": \"a\", \"accel\": \"kvm\"}}", "machine.create: 'definition.accel': 'kvm' is not one of interp, jit" },
+	{ "{\"definition\": {\"name\": \"a\", \"accel\": \"kvm\"}}", "machine.create: 'definition.accel': 'kvm' is not one of auto, interp, jit, verify" },
 	{ "{\"definition\": {\"name\": \"a\", \"kernel\": \"Image\"}}",
 	  "machine.create: 'definition.kernel': 'Image' must be an absolute path" },
 	{ "{\"definition\": {\"name\": \"a\", \"memory\": \"12Q\"}}",
