@@ -346,6 +346,36 @@ PAIRS(FMINP, fn_min, CHECK_OPERANDS)
 PAIRS(FMAXNMP, fn_max, CHECK_OPERANDS)
 PAIRS(FMINNMP, fn_min, CHECK_OPERANDS)
 
+/* ---- Across lanes: four singles ---- */
+
+static void across(struct jit *j, const struct a64_args_FMAXV *a, fp_fn *fn)
+{
+	struct x86_buf *b = &j->buf;
+	unsigned n = jit_v_get(j, a->Rn);
+
+	x86_vi(b, X86_FP_CMP, JIT_T, n, x86_r(n), X86_CMP_UNORD_Q);
+	jit_vr(j, X86_VPTEST, JIT_T, 0, JIT_T);
+	struct jit_slow *s = jit_v_slow(j, x86_jcc(b, X86_NE));
+	x86_vi(b, X86_VPSHUFD, JIT_M, 0, x86_r(n), 0x4e);
+	fn(j, false, false, n, JIT_M);
+	x86_vi(b, X86_VPSHUFD, JIT_M, 0, x86_r(JIT_R), 0xb1);
+	jit_vr(j, X86_VMOVAPS, JIT_N, 0, JIT_R);
+	fn(j, false, false, JIT_N, JIT_M);
+	jit_v_store_elem(j, 2, a->Rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+#define ACROSS(name, fn) \
+	JIT_INSN(name) \
+	{ \
+		across(j, a, fn); \
+	}
+
+ACROSS(FMAXV, fn_max)
+ACROSS(FMINV, fn_min)
+ACROSS(FMAXNMV, fn_max)
+ACROSS(FMINNMV, fn_min)
+
 /* ---- One operand ---- */
 
 #define BITS_1(name, fn) \

@@ -44,13 +44,56 @@ JIT_INSN(FCVTL)
 	jit_v_slow_end(j, s);
 }
 
-/* From doubles to singles only. */
+JIT_INSN(FCVT_h_d)
+{
+	jit_v_elem_out(j, X86_RAX, 1, a->Rn, 0);
+	x86_v(&j->buf, X86_VMOVD_IN, JIT_N, 0, x86_r(X86_RAX));
+	jit_vr(j, X86_VCVTPH2PS, JIT_N, 0, JIT_N);
+	jit_v_zero(j, JIT_R);
+	jit_vr(j, X86_VCVTSS2SD, JIT_R, JIT_R, JIT_N);
+	struct jit_slow *s = jit_fp_check_nan(j, true, JIT_R, JIT_R);
+	jit_v_store(j, a->Rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+/* R = the singles of N as halves, by the guest's rounding mode. NaNs and smallest normal numbers are the interpreter's. */
+static struct jit_slow *to_halves(struct jit *j)
+{
+	struct x86_buf *b = &j->buf;
+
+	x86_vi(b, X86_VCVTPS2PH, JIT_N, 0, x86_r(JIT_R), X86_ROUND_MXCSR);
+	x86_vi(b, X86_FP_CMP, JIT_T, JIT_N, x86_r(JIT_N), X86_CMP_UNORD_Q);
+	jit_v_imm_elems(j, JIT_M, 1, 0x7fff);
+	jit_vr(j, X86_VPAND, JIT_U, JIT_R, JIT_M);
+	jit_v_imm_elems(j, JIT_M, 1, 0x0400);
+	jit_vr(j, X86_VPCMPEQW, JIT_U, JIT_U, JIT_M);
+	jit_vr(j, X86_VPOR, JIT_T, JIT_T, JIT_U);
+	jit_vr(j, X86_VPTEST, JIT_T, 0, JIT_T);
+	return jit_v_slow(j, x86_jcc(b, X86_NE));
+}
+
+JIT_INSN(FCVT_s_h)
+{
+	jit_fp_load(j, false, JIT_N, a->Rn);
+	struct jit_slow *s = to_halves(j);
+	jit_v_store(j, a->Rd, JIT_R);
+	jit_v_slow_end(j, s);
+}
+
+/* To singles, or halves. */
 JIT_INSN(FCVTN)
 {
-	x86_v(&j->buf, X86_VCVTPD2PS, JIT_R, 0, jit_v_rm(j, a->Rn));
-	/* The lower half's, twice: zeroes would be looked at. */
-	jit_vr(j, X86_VMOVDDUP, JIT_R, 0, JIT_R);
-	struct jit_slow *s = jit_fp_check_lanes(j, false, true);
+	struct jit_slow *s;
+
+	if (a->sz) {
+		x86_v(&j->buf, X86_VCVTPD2PS, JIT_R, 0, jit_v_rm(j, a->Rn));
+		/* The lower half's, twice: zeroes would be looked at. */
+		jit_vr(j, X86_VMOVDDUP, JIT_R, 0, JIT_R);
+		s = jit_fp_check_lanes(j, false, true);
+	} else {
+		jit_v_load(j, JIT_N, a->Rn);
+		s = to_halves(j);
+	}
 	jit_v_store_part(j, a->Q, a->Rd, JIT_R);
 	jit_v_slow_end(j, s);
 }
@@ -122,10 +165,24 @@ JIT_INSN(SCVTF_vec)
 	jit_v_store_q(j, a->Q, a->Rd, JIT_R);
 }
 
-/* Singles only: the halves of a word are exact, and only their sum is rounded. */
+/* The halves of a word or doubleword are exact, and only their sum is rounded. */
 JIT_INSN(UCVTF_vec)
 {
 	jit_fp_load_vec(j, a->Q, JIT_N, a->Rn);
+	if (a->sz) {
+		/* As fractions of 2^84 and 2^52. The sum of zeroes is not to be -0. */
+		x86_v_shift(&j->buf, X86_VSRL, 3, JIT_T, JIT_N, 32);
+		jit_v_imm(j, JIT_M, 0x4530000000000000);
+		jit_vr(j, X86_VPOR, JIT_T, JIT_T, JIT_M);
+		jit_v_imm(j, JIT_M, 0x4530000000100000);
+		jit_vr(j, x86_fp(X86_FP_SUB, true, false), JIT_T, JIT_T, JIT_M);
+		jit_v_imm(j, JIT_M, 0x4330000000000000);
+		x86_vi(&j->buf, X86_VPBLENDD, JIT_N, JIT_N, x86_r(JIT_M), 0xa);
+		jit_vr(j, x86_fp(X86_FP_ADD, true, false), JIT_R, JIT_T, JIT_N);
+		jit_vk(j, X86_VPAND, JIT_R, JIT_R, JIT_K_ABS_D);
+		jit_v_store(j, a->Rd, JIT_R);
+		return;
+	}
 	x86_v_shift(&j->buf, X86_VSRL, 2, JIT_T, JIT_N, 16);
 	jit_vk(j, X86_VPAND, JIT_N, JIT_N, JIT_K_LOW_H);
 	jit_vr(j, X86_VCVTDQ2PS, JIT_T, 0, JIT_T);
@@ -236,34 +293,60 @@ static void to_scalar(struct jit *j, bool is_double, unsigned rd, unsigned rn, b
 	jit_v_slow_end(j, s);
 }
 
-/* Singles; as unsigned up to 2^31. */
+/* T, or N, doubles: R = integers, by way of RDX and RCX. Out of line what does not fit as signed. */
+static struct jit_slow *convert_doubles(struct jit *j, unsigned src)
+{
+	struct x86_buf *b = &j->buf;
+
+	x86_v(b, X86_VCVTTSD2SI | X86_W, X86_RDX, 0, x86_r(src));
+	jit_vr(j, X86_VPUNPCKHQDQ, JIT_U, src, src);
+	x86_v(b, X86_VCVTTSD2SI | X86_W, X86_RCX, 0, x86_r(JIT_U));
+	x86_alu_imm(b, X86_CMP, X86_W, x86_r(X86_RDX), 1);
+	struct jit_slow *s = jit_v_slow(j, x86_jcc(b, X86_O));
+	x86_alu_imm(b, X86_CMP, X86_W, x86_r(X86_RCX), 1);
+	s->branch[1] = x86_jcc(b, X86_O);
+	x86_v(b, X86_VMOVD_IN | X86_W, JIT_R, 0, x86_r(X86_RDX));
+	x86_vi(b, X86_VPINSRD | X86_W, JIT_R, JIT_R, x86_r(X86_RCX), 1);
+	return s;
+}
+
+/* As unsigned up to 2^31, or 2^63. */
 static void to_vec(struct jit *j, const struct a64_args_FCVTZS_vec *a, bool is_unsigned, unsigned how)
 {
 	struct x86_buf *b = &j->buf;
-	struct jit_slow *s;
+	struct jit_slow *small = NULL, *s = NULL;
 	bool in_place = how == X86_ROUND_ZERO;
+	unsigned src = in_place ? JIT_N : JIT_T;
 
 	jit_fp_load_vec(j, a->Q, JIT_N, a->Rn);
 	if (is_unsigned) {
-		/* Bit patterns below that of 2^31: their own minimum with what is just below it. */
-		jit_v_imm_elems(j, JIT_U, 2, 0x4effffff);
-		jit_vr(j, X86_VPMINUD, JIT_U, JIT_U, JIT_N);
-		jit_vr(j, X86_VPXOR, JIT_U, JIT_U, JIT_N);
-		jit_vr(j, X86_VPTEST, JIT_U, 0, JIT_U);
-		s = jit_v_slow(j, x86_jcc(b, X86_NE));
+		/* Bit patterns from that limit on, and negative ones. */
+		jit_v_imm_elems(j, JIT_U, a->sz ? 3 : 2, a->sz ? 0x43dfffffffffffff : 0x4effffff);
+		jit_vr(j, jit_v_gt[a->sz ? 3 : 2], JIT_U, JIT_N, JIT_U);
+		jit_vr(j, X86_VPOR, JIT_U, JIT_U, JIT_N);
+		x86_v(b, a->sz ? X86_VMOVMSKPD : X86_VMOVMSKPS, X86_RAX, 0, x86_r(JIT_U));
+		x86_test_rr(b, 0, X86_RAX, X86_RAX);
+		small = jit_v_slow(j, x86_jcc(b, X86_NE));
 	}
 	if (!in_place)
-		round_quietly(j, false, false, how);
-	jit_vr(j, X86_VCVTTPS2DQ, JIT_R, 0, in_place ? JIT_N : JIT_T);
-	if (!is_unsigned) {
-		jit_vk(j, X86_VPCMPEQD, JIT_U, JIT_R, JIT_K_SIGN_S);
-		jit_vr(j, X86_VPTEST, JIT_U, 0, JIT_U);
-		s = jit_v_slow(j, x86_jcc(b, X86_NE));
+		round_quietly(j, a->sz, false, how);
+	if (a->sz) {
+		s = convert_doubles(j, src);
+	} else {
+		jit_vr(j, X86_VCVTTPS2DQ, JIT_R, 0, src);
+		if (!is_unsigned) {
+			jit_vk(j, X86_VPCMPEQD, JIT_U, JIT_R, JIT_K_SIGN_S);
+			jit_vr(j, X86_VPTEST, JIT_U, 0, JIT_U);
+			s = jit_v_slow(j, x86_jcc(b, X86_NE));
+		}
 	}
 	if (!in_place)
-		raise_inexact(j, false, false);
+		raise_inexact(j, a->sz, false);
 	jit_v_store_q(j, a->Q, a->Rd, JIT_R);
-	jit_v_slow_end(j, s);
+	if (s)
+		jit_v_slow_end(j, s);
+	if (small)
+		jit_v_slow_end(j, small);
 }
 
 #define TO_INTEGER(name, is_unsigned, how) \
@@ -333,4 +416,95 @@ JIT_INSN(FRINTA_s)
 	round_quietly(j, a->sz, true, TIES_AWAY);
 	jit_v_store(j, a->Rd, JIT_T);
 	jit_v_slow_end(j, s);
+}
+
+JIT_INSN(FRINTA_vec)
+{
+	unsigned size = a->sz ? 3 : 2;
+
+	jit_fp_load_vec(j, a->Q, JIT_N, a->Rn);
+	jit_vk(j, X86_VPAND, JIT_T, JIT_N, a->sz ? JIT_K_ABS_D : JIT_K_ABS_S);
+	jit_v_imm_elems(j, JIT_U, size, a->sz ? 0x432fffffffffffff : 0x4affffff);
+	jit_vr(j, jit_v_gt[size], JIT_T, JIT_T, JIT_U);
+	jit_vr(j, X86_VPTEST, JIT_T, 0, JIT_T);
+	struct jit_slow *s = jit_v_slow(j, x86_jcc(&j->buf, X86_NE));
+	round_quietly(j, a->sz, false, TIES_AWAY);
+	jit_v_store_q(j, a->Q, a->Rd, JIT_T);
+	jit_v_slow_end(j, s);
+}
+
+/* ---- Fixed point: scaling by a power of two is exact, as long as nothing gets too large ---- */
+
+/* xmm = 2^exp. Clobbers RAX. */
+static void power_of_two(struct jit *j, bool is_double, unsigned xmm, int exp)
+{
+	x86_mov_imm(&j->buf, X86_RAX, is_double ? (uint64_t)(exp + 1023) << 52 : (uint64_t)(exp + 127) << 23);
+	x86_v(&j->buf, X86_VMOVD_IN | (is_double ? X86_W : 0), xmm, 0, x86_r(X86_RAX));
+}
+
+static void scale_down(struct jit *j, const struct a64_args_SCVTF_gpr_fix_s *a)
+{
+	power_of_two(j, a->sz, JIT_M, -(64 - a->scale));
+	jit_vr(j, x86_fp(X86_FP_MUL, a->sz, true), JIT_R, JIT_R, JIT_M);
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
+JIT_INSN(SCVTF_gpr_fix_s)
+{
+	unsigned reg = jit_read_z(j, a->Rn, X86_RAX);
+
+	jit_v_zero(j, JIT_R);
+	x86_v(&j->buf, (a->sz ? X86_VCVTSI2SD : X86_VCVTSI2SS) | (a->sf ? X86_W : 0), JIT_R, JIT_R, x86_r(reg));
+	scale_down(j, a);
+}
+
+JIT_INSN(UCVTF_gpr_fix_s)
+{
+	struct jit_slow *s = NULL;
+
+	jit_copy_z(j, a->sf ? X86_W : 0, X86_RAX, a->Rn);
+	if (a->sf) {
+		x86_test_rr(&j->buf, X86_W, X86_RAX, X86_RAX);
+		s = jit_v_slow(j, x86_jcc(&j->buf, X86_S));
+	}
+	jit_v_zero(j, JIT_R);
+	x86_v(&j->buf, (a->sz ? X86_VCVTSI2SD : X86_VCVTSI2SS) | X86_W, JIT_R, JIT_R, x86_r(X86_RAX));
+	scale_down(j, a);
+	if (s)
+		jit_v_slow_end(j, s);
+}
+
+/* What does not fit, and anything negative as unsigned, is the interpreter's. */
+static void to_fixed(struct jit *j, const struct a64_args_SCVTF_gpr_fix_s *a, bool is_unsigned)
+{
+	struct x86_buf *b = &j->buf;
+	uint32_t w = a->sz ? X86_W : 0;
+	int bits = a->sf ? 63 : is_unsigned ? 32 : 31, limit = bits - (64 - a->scale);
+
+	jit_fp_load(j, a->sz, JIT_N, a->Rn);
+	x86_v(b, X86_VMOVD_OUT | w, JIT_N, 0, x86_r(X86_RAX));
+	if (!is_unsigned) {
+		x86_alu(b, X86_ADD, w, X86_RAX, x86_r(X86_RAX));
+		x86_shift_imm(b, X86_SHR, w, X86_RAX, 1);
+	}
+	x86_mov_imm(b, X86_RCX, a->sz ? (uint64_t)(limit + 1023) << 52 : (uint64_t)(limit + 127) << 23);
+	x86_alu(b, X86_CMP, w, X86_RAX, x86_r(X86_RCX));
+	struct jit_slow *s = jit_v_slow(j, x86_jcc(b, X86_AE));
+	power_of_two(j, a->sz, JIT_M, 64 - a->scale);
+	jit_vr(j, x86_fp(X86_FP_MUL, a->sz, true), JIT_N, JIT_N, JIT_M);
+	x86_v(b, (a->sz ? X86_VCVTTSD2SI : X86_VCVTTSS2SI) | X86_W, X86_RDX, 0, x86_r(JIT_N));
+	if (!a->sf)
+		x86_mov_rr(b, 0, X86_RDX, X86_RDX);
+	jit_write_z(j, a->Rd, X86_RDX);
+	jit_v_slow_end(j, s);
+}
+
+JIT_INSN(FCVTZS_gpr_fix_s)
+{
+	to_fixed(j, a, false);
+}
+
+JIT_INSN(FCVTZU_gpr_fix_s)
+{
+	to_fixed(j, a, true);
 }

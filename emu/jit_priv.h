@@ -62,8 +62,6 @@ enum {
 	JIT_BH = 3 << JIT_SIZES_POS,
 	JIT_HS = 6 << JIT_SIZES_POS,
 	JIT_ONLY_D = 8 << JIT_SIZES_POS,
-	JIT_SINGLE = 5 << JIT_SIZES_POS, /* by sz, the lower bit of size */
-	JIT_DOUBLE = 10 << JIT_SIZES_POS,
 	JIT_FORM_POS = 24,     /* what else is reserved */
 	JIT_FORM_MASK = 7 << JIT_FORM_POS,
 	JIT_NO_1D = 1 << JIT_FORM_POS,  /* sz without Q */

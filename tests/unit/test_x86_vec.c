@@ -54,7 +54,7 @@ static const struct {
 	SAME(VCVTTSS2SI, GPR_RM), OP(VCVTTSD2SI | X86_W, VCVTTSD2SI, GPR_RM), SAME(VUCOMISS, RM),
 	OP(VUCOMISS | X86_66, VUCOMISD, RM), SAME(VCOMISS, RM), OP(VCOMISS | X86_66, VCOMISD, RM), SAME(VROUNDPS, RMI),
 	OP(VROUNDPS + 1, VROUNDPD, RMI), OP(VROUNDPS + 2, VROUNDSS, RVMI), OP(VROUNDPS + 3, VROUNDSD, RVMI),
-	SAME(VCVTPH2PS, RM), OP(VFMADD231, VFMADD231PS, RVM), OP(VFMADD231 | X86_W, VFMADD231PD, RVM),
+	SAME(VCVTPH2PS, RM), SAME(VCVTPS2PH, RMI), OP(VFMADD231, VFMADD231PS, RVM), OP(VFMADD231 | X86_W, VFMADD231PD, RVM),
 	OP(VFMADD231 + 1, VFMADD231SS, RVM), OP(VFMADD231 + (1 | X86_W), VFMADD231SD, RVM),
 	OP(VFMSUB231, VFMSUB231PS, RVM), OP(VFNMADD231, VFNMADD231PS, RVM), OP(VFNMSUB231, VFNMSUB231PS, RVM),
 	SAME(VAESENC, RVM), SAME(VAESENCLAST, RVM), SAME(VAESDEC, RVM), SAME(VAESDECLAST, RVM), SAME(VAESIMC, RM), SAME(VPCLMULQDQ, RVMI),
@@ -113,7 +113,8 @@ static void try_one(unsigned row, unsigned reg, unsigned src, struct x86_rm rm)
 	bool legacy = form == LEGACY || form == LEGACY_I;
 	bool has_src = form == RVM || form == RVMI || form == RVMR || form == RV_GPR || form == RVI_GPR;
 	bool has_imm = form == RVMI || form == RMI || form == RI_GPR || form == RVI_GPR || form == LEGACY_I;
-	bool stores = op == X86_VMOVUPS_STORE || op == X86_VMOVQ_STORE || (op & ~X86_W) == X86_VMOVD_OUT || form == RI_GPR;
+	bool stores = op == X86_VMOVUPS_STORE || op == X86_VMOVQ_STORE || op == X86_VCVTPS2PH ||
+		      (op & ~X86_W) == X86_VMOVD_OUT || form == RI_GPR;
 	struct x86_buf b = empty();
 	unsigned i = 0;
 
