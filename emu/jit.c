@@ -191,6 +191,9 @@ static void enter_code(struct emu_cpu *cpu, const uint8_t *code)
 	cpu->jit_hot.flags = jit_flags_of(cpu->nzcv);
 	enter(cpu, code);
 	jit_sync_flags(cpu);
+	/* A target with a tag is in no cache. */
+	if ((int64_t)(cpu->pc << 8) >> 8 != (int64_t)cpu->pc)
+		cpu->pc = emu_branch_address(cpu, cpu->pc);
 }
 
 void jit_enter(struct emu_cpu *cpu, const struct jit_block *block)

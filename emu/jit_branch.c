@@ -84,8 +84,8 @@ JIT_INSN(CBNZ_x)
 	branch_if(j, X86_NE, offset(j, a->imm19));
 }
 
-/* Leaves NE if the bit is set. */
-static void test_bit(struct jit *j, unsigned t, unsigned bit)
+/* Returns the condition that the bit is set. */
+static enum x86_cc test_bit(struct jit *j, unsigned t, unsigned bit)
 {
 	struct x86_rm x = jit_x(j, t);
 
@@ -99,22 +99,25 @@ static void test_bit(struct jit *j, unsigned t, unsigned bit)
 	} else if (bit < 32) {
 		x86_test_imm(&j->buf, 0, x, (int32_t)(1u << bit));
 	} else {
-		x86_mov_rr(&j->buf, X86_W, X86_RAX, x.base);
-		x86_shift_imm(&j->buf, X86_SHR, X86_W, X86_RAX, 32);
-		x86_test_imm(&j->buf, 0, x86_r(X86_RAX), (int32_t)(1u << (bit - 32)));
+		x86_op(&j->buf, 0xba | X86_0F | X86_W, 4, x); /* bt x, imm8 */
+		x86_u8(&j->buf, bit);
+		return X86_B;
 	}
+	return X86_NE;
 }
 
 JIT_INSN(TBZ)
 {
-	test_bit(j, a->Rt, a->bit);
-	branch_if(j, X86_E, offset(j, a->imm14));
+	enum x86_cc set = test_bit(j, a->Rt, a->bit);
+
+	branch_if(j, set ^ 1, offset(j, a->imm14));
 }
 
 JIT_INSN(TBNZ)
 {
-	test_bit(j, a->Rt, a->bit);
-	branch_if(j, X86_NE, offset(j, a->imm14));
+	enum x86_cc set = test_bit(j, a->Rt, a->bit);
+
+	branch_if(j, set, offset(j, a->imm14));
 }
 
 /* ---- To a register ---- */

@@ -21,17 +21,25 @@ JIT_INSN(ADR)
 	move_constant(j, a->Rd, j->pc + ((uint64_t)a->immhi << 2 | a->immlo));
 }
 
-JIT_INSN(ADRP)
-{
-	move_constant(j, a->Rd, (j->pc & ~0xfffull) + (((uint64_t)a->immhi << 2 | a->immlo) << 12));
-}
-
-/* ---- Add/subtract (immediate): 31 is SP, but for the result of those that set flags ---- */
-
 static int32_t add_imm(const struct a64_args_ADD_imm *a)
 {
 	return a->sh ? a->imm12 << 12 : a->imm12;
 }
+
+/* With the ADD of the low bits. */
+JIT_INSN(ADRP)
+{
+	uint64_t val = (j->pc & ~0xfffull) + (((uint64_t)a->immhi << 2 | a->immlo) << 12);
+	const struct a64_args_ADD_imm *add = (const void *)jit_next(j, A64_ADD_imm);
+
+	if (add && add->sf && add->Rn == a->Rd && add->Rd == a->Rd && a->Rd != 31) {
+		val += (uint64_t)(int64_t)add_imm(add);
+		jit_take_next(j);
+	}
+	move_constant(j, a->Rd, val);
+}
+
+/* ---- Add/subtract (immediate): 31 is SP, but for the result of those that set flags ---- */
 
 static void add_constant(struct jit *j, const struct a64_args_ADD_imm *a, int32_t val)
 {
@@ -68,6 +76,10 @@ static void flags_imm(struct jit *j, enum x86_alu alu, const struct a64_args_ADD
 	uint32_t w = width(a->sf);
 	unsigned reg = target_z(j, a->Rd, X86_RAX);
 
+	if (a->Rd == 31 && alu == X86_SUB && add_imm(a) == 0 && j->pin[a->Rn] != X86_NO_REG) {
+		x86_test_rr(&j->buf, w, j->pin[a->Rn], j->pin[a->Rn]);
+		return;
+	}
 	if (a->Rd == 31 && alu == X86_SUB) {
 		x86_alu_imm(&j->buf, X86_CMP, w, jit_x(j, a->Rn), add_imm(a));
 		return;
@@ -137,6 +149,11 @@ static void logical_imm(struct jit *j, enum x86_alu alu, const struct a64_args_A
 	}
 	unsigned reg = nothing ? X86_RAX : jit_target(j, a->Rd, X86_RAX);
 	bool fits = a->sf ? mask == (uint64_t)(int32_t)mask : true;
+	/* The result has no upper half; nor, for flags, a sign. */
+	if (alu == X86_AND && a->sf && mask >> (flags ? 31 : 32) == 0) {
+		w = 0;
+		fits = true;
+	}
 	if (nothing && fits && a->Rn != 31) {
 		x86_test_imm(b, w, jit_x(j, a->Rn), (int32_t)mask);
 		return;
@@ -204,21 +221,21 @@ JIT_INSN(MOVZ)
 JIT_INSN(MOVK)
 {
 	struct x86_buf *b = &j->buf;
+	uint64_t field = UINT64_C(0xffff) << a->hw * 16, val = (uint64_t)a->imm16 << a->hw * 16;
 
 	if (a->Rd == 31)
 		return;
 	unsigned reg = jit_target(j, a->Rd, X86_RAX);
-	uint64_t keep = ~(UINT64_C(0xffff) << a->hw * 16), val = (uint64_t)a->imm16 << a->hw * 16;
-	if (!a->sf) {
-		jit_copy(j, 0, reg, a->Rd);
-		x86_alu_imm(b, X86_AND, 0, x86_r(reg), (int32_t)keep);
-		x86_alu_imm(b, X86_OR, 0, x86_r(reg), (int32_t)val);
+	jit_copy(j, width(a->sf), reg, a->Rd);
+	if (!a->sf || a->hw == 0) {
+		/* the immediates fit; with sf, sign-extended */
+		x86_alu_imm(b, X86_AND, width(a->sf), x86_r(reg), (int32_t)~field);
+		x86_alu_imm(b, X86_OR, width(a->sf), x86_r(reg), (int32_t)val);
 	} else {
-		jit_copy(j, X86_W, reg, a->Rd);
-		x86_mov_imm(b, X86_RCX, keep);
-		x86_alu(b, X86_AND, X86_W, reg, x86_r(X86_RCX));
-		x86_mov_imm(b, X86_RCX, val);
-		x86_alu(b, X86_OR, X86_W, reg, x86_r(X86_RCX));
+		x86_shift_imm(b, X86_ROR, X86_W, reg, a->hw * 16);
+		x86_alu_imm(b, X86_AND, X86_W, x86_r(reg), ~0xffff);
+		x86_alu_imm(b, X86_OR, X86_W, x86_r(reg), a->imm16);
+		x86_shift_imm(b, X86_ROL, X86_W, reg, a->hw * 16);
 	}
 	jit_write(j, a->Rd, reg);
 }
@@ -245,6 +262,10 @@ static void bitfield(struct jit *j, const struct a64_args_UBFM_x *a, bool is_sig
 		x86_op(b, is_signed ? X86_MOVSX16 | w : X86_MOVZX16, reg, src);
 	} else if (immr == 0 && imms == 31) {
 		x86_op(b, is_signed && sf ? X86_MOVSXD : X86_MOV_LOAD, reg, src);
+	} else if (imms == 31 && sf && immr > imms) {
+		/* an index of 32 bits, scaled */
+		x86_op(b, is_signed ? X86_MOVSXD : X86_MOV_LOAD, reg, src);
+		shift_field(j, X86_SHL, w, reg, bits - immr);
 	} else {
 		jit_copy(j, w, reg, a->Rn);
 		if (imms >= immr) {
@@ -261,6 +282,9 @@ static void bitfield(struct jit *j, const struct a64_args_UBFM_x *a, bool is_sig
 		} else {
 			unsigned up = bits - immr;
 			if (imms + 1 == immr) {
+				shift_field(j, X86_SHL, w, reg, up);
+			} else if (!is_signed && imms < 31) {
+				x86_alu_imm(b, X86_AND, 0, x86_r(reg), (int32_t)((1u << (imms + 1)) - 1));
 				shift_field(j, X86_SHL, w, reg, up);
 			} else {
 				shift_field(j, X86_SHL, w, reg, bits - 1 - imms);

@@ -8,38 +8,40 @@
 
 /* ---- Data processing, 2 source ---- */
 
+/* By 0 it is 0, by -1 the negative, which the host's would trap for the most negative number. */
+static void divide_piece(struct jit *j, const struct jit_slow *s)
+{
+	x86_op(&j->buf, X86_IMUL | (s->kind ? X86_W : 0), X86_RAX, x86_r(X86_RCX));
+	jit_slow_return(j, s);
+}
+
 static void divide(struct jit *j, const struct a64_args_UDIV *a, bool is_signed)
 {
 	struct x86_buf *b = &j->buf;
-	uint32_t w = width(a->sf), to_end[2] = { 0, 0 };
+	uint32_t w = width(a->sf);
 
 	if (a->Rd == 31)
 		return;
 	jit_copy_z(j, w, X86_RCX, a->Rm);
 	jit_copy_z(j, w, X86_RAX, a->Rn);
-	x86_test_rr(b, w, X86_RCX, X86_RCX);
-	uint32_t nonzero = x86_jcc(b, X86_NE);
-	x86_mov_imm(b, X86_RAX, 0);
-	to_end[0] = x86_jmp(b);
-	x86_bind_here(b, nonzero);
+	struct jit_slow *s = jit_slow_add(j, divide_piece);
+	s->kind = a->sf;
 	if (is_signed) {
-		/* by -1, the most negative number would trap */
-		x86_alu_imm(b, X86_CMP, w, x86_r(X86_RCX), -1);
-		uint32_t usual = x86_jcc(b, X86_NE);
-		x86_group3(b, X86_NEG, w, X86_RAX);
-		to_end[1] = x86_jmp(b);
-		x86_bind_here(b, usual);
+		/* 0 and -1 at once */
+		x86_lea(b, w, X86_RDX, x86_m(X86_RCX, 1));
+		x86_alu_imm(b, X86_CMP, w, x86_r(X86_RDX), 1);
+		s->branch[0] = x86_jcc(b, X86_BE);
 		if (w)
 			x86_u8(b, 0x48);
 		x86_u8(b, 0x99); /* cdq, cqo */
 		x86_group3(b, X86_IDIV, w, X86_RCX);
 	} else {
-		x86_mov_imm(b, X86_RDX, 0);
+		x86_test_rr(b, w, X86_RCX, X86_RCX);
+		s->branch[0] = x86_jcc(b, X86_E);
+		x86_alu(b, X86_XOR, 0, X86_RDX, x86_r(X86_RDX));
 		x86_group3(b, X86_DIV, w, X86_RCX);
 	}
-	for (unsigned i = 0; i < 2; i++)
-		if (to_end[i])
-			x86_bind_here(b, to_end[i]);
+	jit_slow_resume(j, s);
 	jit_write(j, a->Rd, X86_RAX);
 }
 
@@ -53,12 +55,19 @@ JIT_INSN(SDIV)
 	divide(j, a, true);
 }
 
-static void shift_by_register(struct jit *j, enum x86_shift shift, const struct a64_args_LSLV *a)
+/* `bmi` is SHLX and its kin: any registers, no flags; 0: none. */
+static void shift_by_register(struct jit *j, enum x86_shift shift, uint32_t bmi, const struct a64_args_LSLV *a)
 {
 	uint32_t w = width(a->sf);
 
 	if (a->Rd == 31)
 		return;
+	if (bmi && a->Rn != 31 && j->host_has & JIT_BMI) {
+		unsigned count = jit_read_z(j, a->Rm, X86_RCX), reg = jit_target(j, a->Rd, X86_RAX);
+		x86_v(&j->buf, bmi | w, reg, count, jit_x(j, a->Rn));
+		jit_write(j, a->Rd, reg);
+		return;
+	}
 	jit_copy_z(j, 0, X86_RCX, a->Rm);
 	jit_copy_z(j, w, X86_RAX, a->Rn);
 	x86_shift_cl(&j->buf, shift, w, X86_RAX);
@@ -67,22 +76,22 @@ static void shift_by_register(struct jit *j, enum x86_shift shift, const struct 
 
 JIT_INSN(LSLV)
 {
-	shift_by_register(j, X86_SHL, a);
+	shift_by_register(j, X86_SHL, 0xf7 | X86_66 | X86_0F38, a);
 }
 
 JIT_INSN(LSRV)
 {
-	shift_by_register(j, X86_SHR, a);
+	shift_by_register(j, X86_SHR, 0xf7 | X86_F2 | X86_0F38, a);
 }
 
 JIT_INSN(ASRV)
 {
-	shift_by_register(j, X86_SAR, a);
+	shift_by_register(j, X86_SAR, 0xf7 | X86_F3 | X86_0F38, a);
 }
 
 JIT_INSN(RORV)
 {
-	shift_by_register(j, X86_ROR, a);
+	shift_by_register(j, X86_ROR, 0, a);
 }
 
 /* ---- CRC32: n has the checksum, m the data ---- */
@@ -228,7 +237,12 @@ JIT_INSN(REV16)
 	if (a->Rd == 31)
 		return;
 	jit_copy_z(j, w, X86_RAX, a->Rn);
-	swap_bits(&j->buf, w, 0x00ff00ff00ff00ff, 8);
+	if (a->sf) {
+		swap_bits(&j->buf, w, 0x00ff00ff00ff00ff, 8);
+	} else {
+		byte_swap(&j->buf, 0, X86_RAX);
+		x86_shift_imm(&j->buf, X86_ROL, 0, X86_RAX, 16);
+	}
 	jit_write(j, a->Rd, X86_RAX);
 }
 
@@ -294,6 +308,13 @@ static void three_operands(struct jit *j, enum x86_alu alu, uint32_t w, unsigned
 	unsigned reg = target_z(j, d, X86_RAX);
 	bool commutes = alu != X86_SUB && alu != X86_SBB;
 
+	if (n == 31 && alu == X86_SUB) {
+		if (rm.mem || rm.base != reg)
+			x86_load(b, w, reg, rm);
+		x86_group3(b, X86_NEG, w, reg);
+		jit_write_z(j, d, reg);
+		return;
+	}
 	if (!rm.mem && rm.base == reg && !(n != 31 && j->pin[n] == reg)) {
 		if (commutes && n != 31) {
 			x86_alu(b, alu, w, reg, jit_x(j, n));
@@ -336,9 +357,29 @@ JIT_INSN(AND_shift)
 	three_operands(j, X86_AND, width(a->sf), a->Rd, a->Rn, shifted(j, a));
 }
 
+/* Xd = Xn & ~Xm, with the host's flags. */
+static void and_not(struct jit *j, const struct a64_args_AND_shift *a)
+{
+	enum { ANDN = 0xf2 | X86_0F38 };
+	uint32_t w = width(a->sf);
+
+	if (!(j->host_has & JIT_BMI) || a->Rn == 31) {
+		three_operands(j, X86_AND, w, a->Rd, a->Rn, inverted(j, a));
+		return;
+	}
+	struct x86_rm rm = shifted(j, a);
+	if (rm.mem) {
+		x86_load(&j->buf, w, X86_RCX, rm);
+		rm = x86_r(X86_RCX);
+	}
+	unsigned reg = target_z(j, a->Rd, X86_RAX);
+	x86_v(&j->buf, ANDN | w, reg, rm.base, jit_x(j, a->Rn));
+	jit_write_z(j, a->Rd, reg);
+}
+
 JIT_INSN(BIC_shift)
 {
-	three_operands(j, X86_AND, width(a->sf), a->Rd, a->Rn, inverted(j, a));
+	and_not(j, a);
 }
 
 /* With Xn zero, these are moves. */
@@ -381,6 +422,9 @@ JIT_INSN(ANDS_shift)
 	if (a->Rd == 31 && a->Rn == a->Rm && a->imm6 == 0 && a->Rn != 31) {
 		unsigned n = jit_read(j, a->Rn, X86_RCX);
 		x86_test_rr(&j->buf, width(a->sf), n, n);
+	} else if (a->Rd == 31) {
+		struct x86_rm rm = shifted(j, a);
+		x86_op(&j->buf, X86_TEST | width(a->sf), jit_read_z(j, a->Rn, X86_RAX), rm);
 	} else {
 		three_operands(j, X86_AND, width(a->sf), a->Rd, a->Rn, shifted(j, a));
 	}
@@ -389,24 +433,29 @@ JIT_INSN(ANDS_shift)
 
 JIT_INSN(BICS_shift)
 {
-	three_operands(j, X86_AND, width(a->sf), a->Rd, a->Rn, inverted(j, a));
+	and_not(j, a);
 	jit_flags_from_add(j);
 }
 
 /* ---- Add/subtract (shifted register) ---- */
 
+/* Xd = Xn + (`index` << scale). */
+static void add_scaled(struct jit *j, uint32_t w, unsigned d, unsigned n, unsigned index, unsigned scale)
+{
+	unsigned base = jit_read(j, n, X86_RAX), reg = jit_target(j, d, X86_RAX);
+
+	x86_lea(&j->buf, w, reg, x86_mx(base, index, scale, 0));
+	jit_write(j, d, reg);
+}
+
 JIT_INSN(ADD_shift)
 {
-	uint32_t w = width(a->sf);
+	bool adds_in_place = a->imm6 == 0 && (a->Rd == a->Rn || a->Rd == a->Rm);
 
-	if (a->Rd != 31 && a->Rn != 31 && a->Rm != 31 && a->shift == 0 && a->imm6 <= 3 && a->Rd != a->Rn &&
-	    j->pin[a->Rn] != X86_NO_REG && j->pin[a->Rm] != X86_NO_REG) {
-		unsigned reg = jit_target(j, a->Rd, X86_RAX);
-		x86_lea(&j->buf, w, reg, x86_mx(j->pin[a->Rn], j->pin[a->Rm], a->imm6, 0));
-		jit_write(j, a->Rd, reg);
-		return;
-	}
-	three_operands(j, X86_ADD, w, a->Rd, a->Rn, shifted(j, a));
+	if (a->Rd != 31 && a->Rn != 31 && a->Rm != 31 && a->shift == 0 && a->imm6 <= 3 && !adds_in_place)
+		add_scaled(j, width(a->sf), a->Rd, a->Rn, jit_read(j, a->Rm, X86_RCX), a->imm6);
+	else
+		three_operands(j, X86_ADD, width(a->sf), a->Rd, a->Rn, shifted(j, a));
 }
 
 JIT_INSN(ADDS_shift)
@@ -440,8 +489,8 @@ JIT_INSN(SUBS_shift)
 
 /* ---- Add/subtract (extended register): 31 is SP, but for m, and the result of those that set flags ---- */
 
-/* RCX = Xm extended and shifted. */
-static struct x86_rm extended(struct jit *j, const struct a64_args_ADD_ext *a)
+/* RCX = Xm extended. */
+static void extend(struct jit *j, const struct a64_args_ADD_ext *a)
 {
 	static const uint32_t ops[8] = {
 		X86_MOVZX8, X86_MOVZX16, X86_MOV_LOAD, X86_MOV_LOAD | X86_W,
@@ -452,6 +501,12 @@ static struct x86_rm extended(struct jit *j, const struct a64_args_ADD_ext *a)
 		x86_mov_imm(&j->buf, X86_RCX, 0);
 	else
 		x86_op(&j->buf, ops[a->option], X86_RCX, jit_x(j, a->Rm));
+}
+
+/* RCX = Xm extended and shifted. */
+static struct x86_rm extended(struct jit *j, const struct a64_args_ADD_ext *a)
+{
+	extend(j, a);
 	shift_field(j, X86_SHL, X86_W, X86_RCX, a->imm3);
 	return x86_r(X86_RCX);
 }
@@ -468,7 +523,12 @@ static void extended_operand(struct jit *j, enum x86_alu alu, const struct a64_a
 
 JIT_INSN(ADD_ext)
 {
-	extended_operand(j, X86_ADD, a);
+	if (a->imm3 > 3) {
+		extended_operand(j, X86_ADD, a);
+		return;
+	}
+	extend(j, a);
+	add_scaled(j, width(a->sf), a->Rd, a->Rn, X86_RCX, a->imm3);
 }
 
 JIT_INSN(SUB_ext)
@@ -597,28 +657,38 @@ JIT_INSN(SETF16)
 
 /* ---- Conditional compare ---- */
 
+static void set_flags_piece(struct jit *j, const struct jit_slow *s)
+{
+	jit_set_flags(j, (uint32_t)s->arg);
+	jit_slow_return(j, s);
+}
+
 /* Both ways end with the host's flags as a subtraction leaves them. */
 static void compare_if(struct jit *j, unsigned cond, uint32_t w, unsigned n, struct x86_rm rm, int32_t imm, bool negate,
 		       unsigned nzcv)
 {
 	struct x86_buf *b = &j->buf;
-	uint32_t no = 0, end = 0;
+	struct jit_slow *no = NULL;
+	unsigned reg = X86_RAX;
 
-	if (cond < 14)
-		no = x86_jcc(b, jit_condition(j, cond) ^ 1);
-	jit_copy_z(j, w, X86_RAX, n);
-	if (rm.base == X86_NO_REG)
-		x86_alu_imm(b, negate ? X86_ADD : X86_CMP, w, x86_r(X86_RAX), imm);
+	if (cond < 14) {
+		enum x86_cc cc = jit_condition(j, cond) ^ 1;
+		no = jit_slow_add(j, set_flags_piece);
+		no->arg = nzcv << 28;
+		no->branch[0] = x86_jcc(b, cc);
+	}
+	if (negate)
+		jit_copy_z(j, w, X86_RAX, n);
 	else
-		x86_alu(b, negate ? X86_ADD : X86_CMP, w, X86_RAX, rm);
+		reg = jit_read_z(j, n, X86_RAX);
+	if (rm.base == X86_NO_REG)
+		x86_alu_imm(b, negate ? X86_ADD : X86_CMP, w, x86_r(reg), imm);
+	else
+		x86_alu(b, negate ? X86_ADD : X86_CMP, w, reg, rm);
 	if (negate)
 		x86_cmc(b);
-	if (cond < 14) {
-		end = x86_jmp(b);
-		x86_bind_here(b, no);
-		jit_set_flags(j, nzcv << 28);
-		x86_bind_here(b, end);
-	}
+	if (no)
+		jit_slow_resume(j, no);
 	jit_flags_from_sub(j);
 }
 
@@ -667,18 +737,35 @@ static void select_op(struct jit *j, const struct a64_args_CSEL *a, enum select 
 		return;
 	}
 	enum x86_cc cc = jit_condition(j, a->cond);
-	jit_copy_z(j, w, X86_RCX, a->Rm);
+	unsigned reg = jit_target(j, a->Rd, X86_RCX);
+	if (a->Rn == 31 && a->Rm == 31 && kind == SELECT_INC) {
+		/* CSET */
+		x86_setcc(b, cc ^ 1, X86_RCX);
+		x86_op(b, X86_MOVZX8, reg, x86_r(X86_RCX));
+		jit_write(j, a->Rd, reg);
+		return;
+	}
+	if (kind == SELECT_PLAIN && a->Rd == a->Rn && a->Rm != 31 && a->sf && j->pin[a->Rd] != X86_NO_REG) {
+		x86_cmov(b, cc ^ 1, w, reg, jit_x(j, a->Rm));
+		return;
+	}
+	if (a->Rd == a->Rn)
+		reg = X86_RCX;
+	if (kind == SELECT_INC && a->Rm != 31 && j->pin[a->Rm] != X86_NO_REG)
+		x86_lea(b, w, reg, x86_m(j->pin[a->Rm], 1));
+	else
+		jit_copy_z(j, w, reg, a->Rm);
 	if (kind == SELECT_INV || kind == SELECT_NEG)
-		x86_group3(b, X86_NOT, w, X86_RCX);
-	if (kind == SELECT_INC || kind == SELECT_NEG)
-		x86_lea(b, w, X86_RCX, x86_m(X86_RCX, 1));
+		x86_group3(b, X86_NOT, w, reg);
+	if (kind == SELECT_NEG || (kind == SELECT_INC && (a->Rm == 31 || j->pin[a->Rm] == X86_NO_REG)))
+		x86_lea(b, w, reg, x86_m(reg, 1));
 	if (a->Rn == 31) {
 		x86_mov_imm(b, X86_RDX, 0);
-		x86_cmov(b, cc, w, X86_RCX, x86_r(X86_RDX));
+		x86_cmov(b, cc, w, reg, x86_r(X86_RDX));
 	} else {
-		x86_cmov(b, cc, w, X86_RCX, jit_x(j, a->Rn));
+		x86_cmov(b, cc, w, reg, jit_x(j, a->Rn));
 	}
-	jit_write(j, a->Rd, X86_RCX);
+	jit_write(j, a->Rd, reg);
 }
 
 JIT_INSN(CSEL)
@@ -711,9 +798,13 @@ static void accumulate(struct jit *j, uint32_t w, unsigned d, unsigned acc, bool
 			x86_group3(&j->buf, X86_NEG, w, X86_RCX);
 		jit_write(j, d, X86_RCX);
 	} else if (subtract) {
-		jit_copy(j, w, X86_RAX, acc);
-		x86_alu(&j->buf, X86_SUB, w, X86_RAX, x86_r(X86_RCX));
-		jit_write(j, d, X86_RAX);
+		unsigned reg = jit_target(j, d, X86_RAX);
+		jit_copy(j, w, reg, acc);
+		x86_alu(&j->buf, X86_SUB, w, reg, x86_r(X86_RCX));
+		jit_write(j, d, reg);
+	} else if (j->pin[acc] != X86_NO_REG && j->pin[d] != X86_NO_REG) {
+		x86_lea(&j->buf, w, j->pin[d], x86_mx(j->pin[acc], X86_RCX, 0, 0));
+		jit_write(j, d, j->pin[d]);
 	} else {
 		x86_alu(&j->buf, X86_ADD, w, X86_RCX, jit_x(j, acc));
 		jit_write(j, d, X86_RCX);
@@ -726,12 +817,15 @@ static void multiply(struct jit *j, const struct a64_args_MADD *a, bool subtract
 
 	if (a->Rd == 31)
 		return;
-	jit_copy_z(j, w, X86_RCX, a->Rn);
+	/* MUL: straight into its place */
+	unsigned reg = a->Ra == 31 && !subtract && a->Rd != a->Rm ? jit_target(j, a->Rd, X86_RCX) : X86_RCX;
+	jit_copy_z(j, w, reg, a->Rn);
 	if (a->Rm == 31)
-		x86_mov_imm(&j->buf, X86_RCX, 0);
+		x86_mov_imm(&j->buf, reg, 0);
 	else
-		x86_op(&j->buf, X86_IMUL | w, X86_RCX, jit_x(j, a->Rm));
-	accumulate(j, w, a->Rd, a->Ra, subtract);
+		x86_op(&j->buf, X86_IMUL | w, reg, jit_x(j, a->Rm));
+	if (reg == X86_RCX)
+		accumulate(j, w, a->Rd, a->Ra, subtract);
 }
 
 JIT_INSN(MADD)

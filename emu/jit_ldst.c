@@ -464,6 +464,11 @@ JIT_INSN(LDLAR)
 	load_ordered(j, (const void *)a);
 }
 
+JIT_INSN(LDAPR)
+{
+	load_ordered(j, (const void *)a);
+}
+
 JIT_INSN(STLR)
 {
 	store_ordered(j, (const void *)a);

@@ -55,6 +55,7 @@ enum {
 	JIT_PCLMUL = 1 << 10,
 	JIT_SHA = 1 << 11,
 	JIT_F16C = 1 << 12,
+	JIT_BMI = 1 << 13,     /* BMI1 and BMI2: in host_has alone */
 	JIT_HOST_MASK = JIT_VEC | JIT_FMA | JIT_AES | JIT_PCLMUL | JIT_SHA | JIT_F16C,
 	JIT_SIZES_POS = 16,    /* 4 bits: the values of `size`; 0: there is none */
 	JIT_BHSD = 15 << JIT_SIZES_POS,

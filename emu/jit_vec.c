@@ -86,6 +86,8 @@ void jit_vec_init(struct jit *j)
 		  (__builtin_cpu_supports("pclmul") ? JIT_PCLMUL : 0);
 	if (__get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C)
 		j->host_has |= JIT_F16C;
+	if (__builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2"))
+		j->host_has |= JIT_BMI;
 	if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && b & bit_SHA)
 		j->host_has |= JIT_SHA;
 	while (x86_here(&j->buf) % 16)

@@ -436,6 +436,30 @@ static void make_run(struct test_case *c)
 	}
 }
 
+/* Constants that are made by more than one instruction, now and then with something else in between. */
+static void make_constant(struct test_case *c)
+{
+	/* ADR, ADRP, MOVN, MOVZ; MOVK, ADD (immediate) */
+	static const uint32_t first[] = { 0x10000000, 0x90000000, 0x12800000, 0x52800000, 0x92800000, 0xd2800000 };
+	static const uint32_t next[] = { 0x72800000, 0xf2800000, 0xf2800000, 0x91000000, 0x11000000 };
+	unsigned at = below(c->n - 3), n = 1 + below(3), rd = below(31);
+
+	for (unsigned i = at; i <= at + n; i++)
+		if (names_register(c->insn[i], LOOP_REG))
+			return;
+	if (rd == LOOP_REG)
+		return;
+	for (unsigned i = 0; i <= n; i++) {
+		uint32_t insn = i == 0 ? first[below(6)] : next[below(5)];
+		bool is_add = (insn & 0x1f000000) == 0x11000000, is_narrow = (insn & 0x9f800000) == 0x12800000;
+		uint32_t fields = (uint32_t)random64() & (is_add ? 0x007ffc00 : is_narrow ? 0x003fffe0 : 0x007fffe0);
+		/* an ADR of something in the block would make a loop that does not end */
+		if ((insn & 0x1f000000) == 0x10000000)
+			fields |= 0x00800000;
+		c->insn[at + i] = insn | fields | rd | (is_add ? (below(8) ? rd : below(LOOP_REG)) << 5 : 0);
+	}
+}
+
 static void make_case(struct test_case *c, uint64_t seed)
 {
 	rng = seed;
@@ -463,6 +487,8 @@ static void make_case(struct test_case *c, uint64_t seed)
 	}
 	if (c->n > 4 && below(4) == 0)
 		make_exclusive(c);
+	if (c->n > 4 && !follow && below(3) == 0)
+		make_constant(c);
 	c->pc = RAM_BASE + CODE_AT + below(CODE_SIZE / 4) * 4;
 	make_state(c);
 }
