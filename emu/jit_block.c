@@ -21,9 +21,10 @@ static uint32_t page_hash_size(const struct jit *j)
 	return j->max_blocks / BLOCKS_PER_PAGE_CHAIN;
 }
 
-static struct jit_block **hash_chain(struct jit *j, uint64_t pc)
+/* Programs are at the same addresses, one as the other. */
+static struct jit_block **hash_chain(struct jit *j, uint64_t pc, uint64_t pa)
 {
-	return &j->hash[(pc >> 2 ^ pc >> 17) & (hash_size(j) - 1)];
+	return &j->hash[((uint32_t)(pc >> 2) ^ (uint32_t)(pa >> EMU_PAGE_BITS) * 0x9e3779b1u >> 8) & (hash_size(j) - 1)];
 }
 
 static struct jit_block **page_chain(struct jit *j, uint64_t pa)
@@ -33,7 +34,7 @@ static struct jit_block **page_chain(struct jit *j, uint64_t pa)
 
 struct jit_block *jit_block_find(struct jit *j, uint64_t pc, uint64_t pa, uint32_t flags)
 {
-	struct jit_block *block = *hash_chain(j, pc);
+	struct jit_block *block = *hash_chain(j, pc, pa);
 
 	while (block && !(block->pc == pc && block->pa == pa && block->flags == flags))
 		block = block->hash_next;
@@ -43,7 +44,7 @@ struct jit_block *jit_block_find(struct jit *j, uint64_t pc, uint64_t pa, uint32
 struct jit_block *jit_block_add(struct jit *j)
 {
 	struct jit_block *block = &j->blocks[j->block_head++ & (j->max_blocks - 1)];
-	struct jit_block **hash_at = hash_chain(j, j->block_pc), **page_at = page_chain(j, j->block_pa);
+	struct jit_block **hash_at = hash_chain(j, j->block_pc, j->block_pa), **page_at = page_chain(j, j->block_pa);
 
 	*block = (struct jit_block){ .pc = j->block_pc, .pa = j->block_pa, .flags = j->block_flags, .code = j->block_code,
 		.n = (uint16_t)j->n, .size = (uint16_t)(x86_here(&j->buf) - j->block_code),

@@ -10,15 +10,17 @@
  *     mov  eax, ecx
  *     and  eax, 4095
  *     cmp  eax, 4096 - bytes
- *     ja   slow
+ *     ja   crossing
  *     (the look-up of rcx, see emu/jit_ldst.c)
  *     lea  rdx, [rax + rcx]
  *     the accesses, at [rdx + offset]
  *
  * Plain computations between them are done where they are, as long as they leave
- * RDX alone. The slow path executes the whole run by the interpreter, from the
- * first access on: nothing has been done yet when it is entered. Only the first
- * access can trap, see emu/jit_fault.c: the others are in its page.
+ * RDX alone. If the page is not in the arrays, the slow path executes the whole
+ * run by the interpreter, from the first access on: nothing has been done yet
+ * when it is entered. Only the first access can trap, see emu/jit_fault.c: the
+ * others are in its page. Runs that cross a page, as that of a frame may do
+ * often, have each access translated on its own, out of line.
  */
 #include "emu/jit_ldst_priv.h"
 
@@ -139,6 +141,25 @@ static void run_piece(struct jit *j, const struct jit_slow *s)
 	x86_bind_here(b, words);
 	for (unsigned i = 0; i < n; i++)
 		x86_u32(b, j->insn[s->index + i].word);
+}
+
+/* `arg`: how many instructions. */
+static void crossing_piece(struct jit *j, const struct jit_slow *s)
+{
+	unsigned i = j->i;
+	uint64_t pc = j->pc;
+
+	j->sp_checked = false;
+	j->eflags = JIT_EFLAGS_NONE;
+	for (j->i = s->index; j->i < s->index + s->arg; j->i++) {
+		j->pc = s->pc + 4 * (j->i - s->index);
+		j->va_align = 1;
+		jit_ops[j->insn[j->i].op].translate(j, &j->insn[j->i].args);
+	}
+	jit_v_match(j, &s->resume_vregs);
+	x86_jmp_to(&j->buf, s->resume);
+	j->i = i;
+	j->pc = pc;
 }
 
 /* ---- The accesses ---- */
@@ -268,13 +289,15 @@ bool jit_ldst_run(struct jit *j)
 		x86_lea(b, X86_W, X86_RCX, x86_m(base, lowest + moved));
 	else if (base != X86_RCX)
 		x86_mov_rr(b, X86_W, X86_RCX, base);
-	struct jit_slow *s = jit_slow_add(j, run_piece);
+	struct jit_slow *crossing = NULL, *s = jit_slow_add(j, run_piece);
 	s->arg = (last - j->i + 1) | (uint64_t)bytes << 8;
 	if (!aligned || ((unsigned)lowest & 15) + bytes > 16) {
 		x86_mov_rr(b, 0, X86_RAX, X86_RCX);
 		x86_alu_imm(b, X86_AND, 0, x86_r(X86_RAX), EMU_PAGE_MASK);
 		x86_alu_imm(b, X86_CMP, 0, x86_r(X86_RAX), (int32_t)(EMU_PAGE_SIZE - bytes));
-		s->branch[1] = x86_jcc(b, X86_A);
+		crossing = jit_slow_add(j, crossing_piece);
+		crossing->branch[0] = x86_jcc(b, X86_A);
+		crossing->arg = last - j->i + 1;
 	}
 	jit_look_up_page(j, s, X86_RCX, writes);
 	x86_lea(b, X86_W, X86_RDX, x86_mx(X86_RAX, X86_RCX, 0, 0));
@@ -291,5 +314,7 @@ bool jit_ldst_run(struct jit *j)
 		access_at(j, &a, a.offset - lowest, s);
 	}
 	jit_slow_resume(j, s);
+	if (crossing)
+		jit_slow_resume(j, crossing);
 	return true;
 }
