@@ -13,6 +13,12 @@ tests_unit_test_jit_SOURCES = tests/unit/test_jit.c
 tests_unit_test_jit_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_jit_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
 
+# A hundred million instructions: minutes.
+EXTRA_DIST += tests/unit/campaign.sh
+CLEANFILES += campaign.log
+campaign: tests/unit/test_jit
+	$(AM_V_at)sh $(srcdir)/tests/unit/campaign.sh
+
 check_PROGRAMS += tests/unit/test_verify
 TESTS += tests/unit/test_verify
 

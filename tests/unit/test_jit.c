@@ -18,6 +18,8 @@
  *     JIT_SEED=n    begins with this seed (default 1)
  *     JIT_BLOCKS=n  blocks to try (default 3000)
  *     JIT_MORE=NAME every other instruction is one whose name begins with this
+ *     JIT_INSNS=n   nothing but blocks, until the interpreter has executed so many
+ *                   instructions: what tests/unit/campaign.sh runs
  *
  * A difference is reduced to the instructions that it needs, and listed.
  */
@@ -201,7 +203,7 @@ struct test_case {
 	uint64_t pc;
 	uint64_t x[32];
 	struct emu_vreg v[32];
-	uint32_t nzcv, fpcr;
+	uint32_t nzcv, fpcr, fpsr;
 	uint64_t sctlr, cntkctl; /* bits of them */
 	bool el0, pan;
 	uint8_t window[WINDOW_SIZE];
@@ -217,7 +219,7 @@ static const uint16_t makes_addresses[] = { A64_BL, A64_ADR, A64_ADRP };
 static const uint16_t follows_addresses[] = {
 	A64_BR, A64_BLR, A64_RET, A64_BRA, A64_BLRA, A64_BRAZ, A64_BLRAZ, A64_RETA,
 };
-static bool follow; /* this block's choice */
+static bool follow, vectors; /* this block's choices */
 
 static bool is_in(const uint16_t *ops, unsigned n, unsigned op)
 {
@@ -289,7 +291,15 @@ static unsigned random_op(void)
 	};
 	enum { N = sizeof(favourites) / sizeof(favourites[0]) };
 	for (;;) {
-		unsigned op = n_more && below(2) ? more[below(n_more)] : below(4) == 0 ? favourites[below(N)] : below(3) ? below(A64_SHADD_vec) : below(A64_OP_COUNT);
+		unsigned op;
+		if (n_more && below(2))
+			op = more[below(n_more)];
+		else if (vectors && below(4))
+			op = A64_SHADD_vec + below(A64_OP_COUNT - A64_SHADD_vec);
+		else if (below(4) == 0)
+			op = favourites[below(N)];
+		else
+			op = below(3) ? below(A64_SHADD_vec) : below(A64_OP_COUNT);
 		if (op < A64_OP_COUNT && !IS_IN(excluded, op) &&
 		    !(follow ? IS_IN(makes_addresses, op) || op == A64_BLR || op == A64_BLRA || op == A64_BLRAZ : IS_IN(follows_addresses, op)))
 			return op;
@@ -367,6 +377,48 @@ static uint64_t random_value(void)
 	}
 }
 
+/* Floating point of a size: mostly what is special about it. */
+static uint64_t random_float(unsigned bits, unsigned fraction)
+{
+	uint64_t sign = (uint64_t)below(2) << (bits - 1), one = UINT64_C(1) << fraction;
+	uint64_t exponents = (UINT64_C(1) << (bits - 1 - fraction)) - 1, bias = exponents / 2;
+
+	switch (below(12)) {
+	case 0: /* zeroes, the smallest and largest denormals and normals */
+		return sign | (below(3) * one + below(3) - (below(2) && sign));
+	case 1: /* infinity, and the largest finite */
+		return sign | (exponents * one - below(2));
+	case 2: /* NaNs, quiet or signalling */
+		return sign | exponents * one | (below(2) ? one / 2 : 0) | below(3) | (below(2) ? one / 4 : 0);
+	case 3: /* denormals */
+		return sign | (random64() & (one - 1)) >> below(fraction);
+	case 4: /* where products and quotients leave the range */
+		return sign | (exponents / 4 * (1 + 2 * below(2)) + below(5)) * one | (random64() & (one - 1));
+	case 5: /* integers, and halves between them */
+	case 6:
+		return sign | (bias + below(bits)) * one | (random64() & (one - 1) & ~(one - 1) >> below(fraction));
+	case 7: /* the bounds of integer types */
+		return sign | ((bias + (8u << below(4)) - below(2)) * one - below(2));
+	case 8: /* near each other */
+		return sign | bias * one | below(4);
+	default:
+		return random64() & ((sign | (one * (exponents + 1) - 1)) | UINT64_C(1) << (bits - 1));
+	}
+}
+
+static uint64_t random_floats(void)
+{
+	switch (below(4)) {
+	case 0:
+		return random_float(64, 52);
+	case 1:
+		return random_float(16, 10) | random_float(16, 10) << 16 | random_float(16, 10) << 32 |
+		       random_float(16, 10) << 48;
+	default:
+		return random_float(32, 23) | random_float(32, 23) << 32;
+	}
+}
+
 static void make_state(struct test_case *c)
 {
 	for (unsigned i = 0; i < 31; i++)
@@ -376,18 +428,19 @@ static void make_state(struct test_case *c)
 	for (unsigned i = 0; i < 32; i++) {
 		c->v[i].d[0] = below(2) ? random64() : random_value();
 		c->v[i].d[1] = random64();
+		for (unsigned k = 0; k < 2; k++)
+			if (below(vectors ? 5 : 2))
+				c->v[i].d[k] = random_floats();
 	}
 	c->nzcv = (uint32_t)random64() & 0xf0000000;
-	c->fpcr = below(4) ? 0 : (uint32_t)random64() & 0x07c00000;
+	/* AHP, DN, FZ, RMode, FZ16; the flags, QC among them */
+	c->fpcr = below(vectors ? 2 : 4) ? 0 : (uint32_t)random64() & (below(2) ? 0x00c00000 : 0x07c80000);
+	c->fpsr = below(2) ? 0 : (uint32_t)random64() & 0x0800009f;
 	c->el0 = below(2);
 	c->pan = below(2);
 	/* DZE, UCT, UCI; in some cases EnIA, EnIB, EnDA, EnDB, which make most authentications fail */
 	c->sctlr = random64() & (below(4) ? 0x0400c000 : 0xcc00e000);
 	c->cntkctl = random64() & 3;
-	for (unsigned i = 0; i < WINDOW_SIZE; i += 8) {
-		uint64_t val = random64();
-		memcpy(c->window + i, &val, 8);
-	}
 }
 
 /* A load-exclusive and the store-exclusive for it (now and then of another size or
@@ -466,6 +519,7 @@ static void make_case(struct test_case *c, uint64_t seed)
 	c->seed = seed;
 	c->n = 3 + below(MAX_INSNS - 4);
 	follow = below(8) == 0;
+	vectors = below(3) == 0;
 	for (unsigned i = 0; i < c->n; i++)
 		c->insn[i] = random_insn(i, c->n);
 	if (below(2))
@@ -491,6 +545,15 @@ static void make_case(struct test_case *c, uint64_t seed)
 		make_constant(c);
 	c->pc = RAM_BASE + CODE_AT + below(CODE_SIZE / 4) * 4;
 	make_state(c);
+	/* One page of values; the others have them at other places. */
+	for (unsigned i = 0; i < WINDOW_SIZE; i += 8) {
+		uint64_t val;
+		if (i < 4096)
+			val = below(4) ? random64() : random_floats();
+		else
+			memcpy(&val, c->window + (i + i / 4096 * 24) % 4096, 8);
+		memcpy(c->window + i, &val, 8);
+	}
 }
 
 /* From the case's state, with the code that is there. */
@@ -505,7 +568,7 @@ static void run_from(struct engine *e, const struct test_case *c)
 	memset(cpu->sp_el, 0, sizeof(cpu->sp_el));
 	cpu->nzcv = c->nzcv;
 	cpu->fpcr = c->fpcr;
-	cpu->fpsr = 0;
+	cpu->fpsr = c->fpsr;
 	cpu->pstate.pan = c->pan;
 	cpu->sys[EMU_SR_SCTLR_EL1] = (cpu->sys[EMU_SR_SCTLR_EL1] & ~UINT64_C(0xcc00e000)) | c->sctlr;
 	cpu->sys[EMU_SR_CNTKCTL_EL1] = c->cntkctl;
@@ -531,7 +594,10 @@ static void run_case(struct engine *e, const struct test_case *c)
 
 	memcpy(e->ram + at, c->insn, c->n * 4);
 	memcpy(e->ram + at + c->n * 4, &brk, 4);
-	emu_drop_all_code(e->cpu);
+	for (uint64_t page = c->pc & ~UINT64_C(4095); page < c->pc + c->n * 4 + 4; page += 4096) {
+		emu_code_drop_page(e->cpu, page);
+		emu_jit_drop_page(e->cpu, page);
+	}
 	run_from(e, c);
 }
 
@@ -554,11 +620,14 @@ static bool compare(const struct engine *jit, bool tell)
 	bool bad = false;
 	char name[16];
 
-	for (unsigned i = 0; i < 32; i++) {
+	if (!tell && (memcmp(a->x, b->x, sizeof(a->x)) || memcmp(a->v, b->v, sizeof(a->v)) ||
+		      memcmp(engines[INTERP].ram + WINDOW_AT, jit->ram + WINDOW_AT, WINDOW_SIZE)))
+		return true;
+	for (unsigned i = 0; tell && i < 32; i++) {
 		snprintf(name, sizeof(name), "x%u", i);
 		bad |= differ(name, a->x[i], b->x[i], tell);
 	}
-	for (unsigned i = 0; i < 32; i++) {
+	for (unsigned i = 0; tell && i < 32; i++) {
 		for (unsigned k = 0; k < 2; k++) {
 			snprintf(name, sizeof(name), "v%u.d[%u]", i, k);
 			bad |= differ(name, a->v[i].d[k], b->v[i].d[k], tell);
@@ -582,7 +651,7 @@ static bool compare(const struct engine *jit, bool tell)
 			bad |= differ("excl_val[1]", a->excl_val[1], b->excl_val[1], tell);
 	}
 	bad |= differ("retired", a->retired, b->retired + not_retired, tell);
-	for (unsigned i = 0; i < WINDOW_SIZE; i += 8) {
+	for (unsigned i = 0; tell && i < WINDOW_SIZE; i += 8) {
 		uint64_t p, q;
 		memcpy(&p, engines[INTERP].ram + WINDOW_AT + i, 8);
 		memcpy(&q, jit->ram + WINDOW_AT + i, 8);
@@ -592,12 +661,16 @@ static bool compare(const struct engine *jit, bool tell)
 	return bad;
 }
 
-static bool fails(const struct test_case *c)
+static uint64_t n_executed; /* by the interpreter */
+
+/* `again`: the code is what it was. */
+static bool fails(const struct test_case *c, bool again)
 {
 	bool bad = false;
 
 	for (unsigned i = 0; i < N_ENGINES; i++)
-		run_case(&engines[i], c);
+		(again ? run_from : run_case)(&engines[i], c);
+	n_executed += engines[INTERP].cpu->retired;
 	for (unsigned i = ARRAYS; i < N_ENGINES; i++)
 		bad |= compare(&engines[i], false);
 	return bad;
@@ -610,10 +683,11 @@ static void report(struct test_case *c)
 		if (names_register(was, LOOP_REG))
 			continue; /* the loop would have no end */
 		c->insn[i] = NOP;
-		if (was != NOP && !fails(c))
+		if (was != NOP && !fails(c, false))
 			c->insn[i] = was;
 	}
-	printf("seed %" PRIu64 ", EL%d, pan %d, nzcv %x, fpcr %08x:\n", c->seed, !c->el0, c->pan, c->nzcv >> 28, c->fpcr);
+	printf("seed %" PRIu64 ", EL%d, pan %d, nzcv %x, fpcr %08x, fpsr %08x:\n", c->seed, !c->el0, c->pan, c->nzcv >> 28,
+		c->fpcr, c->fpsr);
 	for (unsigned i = 0; i < c->n; i++) {
 		enum a64_op op;
 		union a64_args args;
@@ -623,7 +697,9 @@ static void report(struct test_case *c)
 	}
 	for (unsigned i = 0; i < 32; i++)
 		printf("  x%-2u %016" PRIx64 "%s", i, c->x[i], i % 4 == 3 ? "\n" : "");
-	fails(c);
+	for (unsigned i = 0; i < 32; i++)
+		printf("  v%-2u %016" PRIx64 "%016" PRIx64 "%s", i, c->v[i].d[1], c->v[i].d[0], i % 2 ? "\n" : "");
+	fails(c, false);
 	for (unsigned i = ARRAYS; i < N_ENGINES; i++) {
 		printf(" %s:\n", i == ARRAYS ? "page arrays" : "tagged tables");
 		compare(&engines[i], true);
@@ -636,32 +712,41 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 	return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-static void try_blocks(uint64_t n)
+enum { AGAIN = 4 };
+
+/* At least one of the two: so many blocks, or so many instructions. */
+static void try_blocks(uint64_t n, uint64_t n_insns)
 {
 	static struct test_case c;
-	uint64_t first = setting("JIT_SEED", 1), bad = 0, limit = setting("JIT_REPORTS", 3);
+	uint64_t first = setting("JIT_SEED", 1), bad = 0, limit = setting("JIT_REPORTS", 3), seed;
 
 	if (!n_more)
 		find_more();
-	for (uint64_t seed = first; seed < first + n && bad < limit; seed++) {
+	n_executed = 0;
+	for (seed = first; (seed < first + n || n_executed < n_insns) && bad < limit; seed++) {
 		make_case(&c, seed);
-		bool failed = fails(&c);
-		for (unsigned again = 0; !failed && again < 2; again++) {
-			/* the same code from another state, with the page arrays warm */
+		bool failed = fails(&c, false);
+		for (unsigned again = 0; !failed && again < AGAIN; again++) {
+			/* the same code from another state, with the page arrays warm, and what is linked linked */
 			make_state(&c);
-			failed = fails(&c);
+			failed = fails(&c, true);
 		}
 		if (failed) {
 			bad++;
 			report(&c);
 		}
 	}
+	if (n_insns)
+		printf("seeds %" PRIu64 " to %" PRIu64 ": %" PRIu64 " instructions, %" PRIu64 " failures\n", first, seed - 1,
+			n_executed, bad);
 	ck_assert_uint_eq(bad, 0);
 }
 
 START_TEST(random_blocks)
 {
-	try_blocks(setting("JIT_BLOCKS", 3000));
+	uint64_t n_insns = setting("JIT_INSNS", 0);
+
+	try_blocks(n_insns ? 0 : setting("JIT_BLOCKS", 3000), n_insns);
 }
 END_TEST
 
@@ -681,7 +766,7 @@ START_TEST(forced_modes)
 	printf("JIT: %s\n", modes[_i].name);
 	teardown();
 	start(modes[_i].cache, modes[_i].debug);
-	try_blocks(setting("JIT_BLOCKS", 3000) / 7);
+	try_blocks(setting("JIT_BLOCKS", 3000) / 7, 0);
 }
 END_TEST
 
@@ -798,9 +883,11 @@ int main(void)
 	TCase *tc = tcase_create("blocks");
 	tcase_add_unchecked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, random_blocks);
-	tcase_add_loop_test(tc, eviction, 0, 2);
-	tcase_add_loop_test(tc, forced_modes, 0, 7);
-	tcase_set_timeout(tc, 600);
+	if (!setting("JIT_INSNS", 0)) {
+		tcase_add_loop_test(tc, eviction, 0, 2);
+		tcase_add_loop_test(tc, forced_modes, 0, 7);
+		tcase_set_timeout(tc, 600);
+	}
 	suite_add_tcase(s, tc);
 	SRunner *r = srunner_create(s);
 	srunner_set_fork_status(r, CK_NOFORK);
