@@ -65,18 +65,6 @@ static void make_thunks(struct jit *j)
 		x86_pop(b, saved[i]);
 	x86_ret(b);
 
-	/* Jumped to: like thunk_exit_link, but the target may be in the table. */
-	j->thunk_jump = x86_here(b);
-	x86_mov_rr(b, 0, X86_RDX, X86_RAX);
-	x86_shift_imm(b, X86_SHR, 0, X86_RDX, JIT_JUMP_FOLD);
-	x86_alu(b, X86_XOR, 0, X86_RDX, x86_r(X86_RAX));
-	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RDX), (JIT_JUMPS - 1) << 2);
-	x86_shift_imm(b, X86_SHL, 0, X86_RDX, 2);
-	x86_alu(b, X86_ADD, X86_W, X86_RDX, JIT_CPU(jit_hot.jumps));
-	x86_alu(b, X86_CMP, X86_W, X86_RAX, x86_m(X86_RDX, offsetof(struct jit_jump, pc)));
-	x86_jcc_to(b, X86_NE, j->thunk_exit_link);
-	x86_jmp_rm(b, x86_m(X86_RDX, offsetof(struct jit_jump, code)));
-
 	/* Called: see jit_call. RAX is the function. */
 	j->thunk_call = x86_here(b);
 	move_pinned(b, false);

@@ -190,9 +190,17 @@ void jit_set_guard(struct jit *j, uint32_t branch, uint32_t gen)
 /* Another process may run the same code: what it has linked stays, while the table serves the others. */
 static void guard_piece(struct jit *j, const struct jit_slow *s)
 {
-	x86_mov_imm(&j->buf, X86_RCX, s->branch[1] | JIT_LINK_GUARDED);
-	x86_mov_imm(&j->buf, X86_RAX, s->arg);
-	x86_jmp_to(&j->buf, j->thunk_jump);
+	struct x86_buf *b = &j->buf;
+	int32_t jump = (int32_t)(jit_jump_index(s->arg) * sizeof(struct jit_jump));
+
+	x86_mov_imm(b, X86_RAX, s->arg);
+	x86_load(b, X86_W, X86_RDX, JIT_CPU(jit_hot.jumps));
+	x86_alu(b, X86_CMP, X86_W, X86_RAX, x86_m(X86_RDX, jump + (int32_t)offsetof(struct jit_jump, pc)));
+	uint32_t miss = x86_jcc(b, X86_NE);
+	x86_jmp_rm(b, x86_m(X86_RDX, jump + (int32_t)offsetof(struct jit_jump, code)));
+	x86_bind_here(b, miss);
+	x86_mov_imm(b, X86_RCX, s->branch[1] | JIT_LINK_GUARDED);
+	x86_jmp_to(b, j->thunk_exit_link);
 }
 
 static void exit_to_page(struct jit *j, uint64_t target)

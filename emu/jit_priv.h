@@ -253,7 +253,7 @@ struct jit {
 	unsigned n_regions;
 	struct jit_region *regions;
 	unsigned debug;             /* EMU_JIT_* */
-	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_link, thunk_call, thunk_jump; /* emu/jit.c */
+	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_link, thunk_call; /* emu/jit.c */
 	uint32_t v_consts;          /* constants of emu/jit_vec.c */
 	uint32_t host_has;          /* JIT_HOST_MASK: what this host has */
 	uint32_t host_mxcsr;
