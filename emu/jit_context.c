@@ -25,6 +25,7 @@
 enum {
 	JIT_VARIANT_FP_TRAP = 1 << 0,
 	JIT_VARIANT_FP_MODE = 1 << 1,
+	JIT_VARIANT_FP_FZ = 1 << 2,
 };
 #define SHIFT_2M 21
 #define TABLES_SIZE (JIT_BTYPES * JIT_JUMPS * sizeof(struct jit_jump))
@@ -187,12 +188,13 @@ void jit_context_drop_va(struct jit *j, unsigned set, uint64_t lo, uint64_t hi)
 void jit_context_now(struct emu_cpu *cpu)
 {
 	struct jit *j = cpu->jit;
-	bool el0 = cpu->pstate.el == 0, fp_mode = cpu->fpcr & (FPCR_FZ | FPCR_AHP);
-	unsigned variant = (cpu->fp_trap ? JIT_VARIANT_FP_TRAP : 0) | (fp_mode ? JIT_VARIANT_FP_MODE : 0);
+	bool el0 = cpu->pstate.el == 0, fp_mode = cpu->fpcr & FPCR_AHP, fp_fz = cpu->fpcr & FPCR_FZ;
+	unsigned variant = (cpu->fp_trap ? JIT_VARIANT_FP_TRAP : 0) | (fp_mode ? JIT_VARIANT_FP_MODE : 0) |
+			   (fp_fz ? JIT_VARIANT_FP_FZ : 0);
 	struct jit_context *context = &j->context[j->set[!el0] * JIT_VARIANTS + variant];
 	uint32_t flags = (el0 ? JIT_FLAG_EL0 : 0) | (cpu->sp_align_mask ? JIT_FLAG_SP_CHECK : 0) |
 			 (cpu->fp_trap ? JIT_FLAG_FP_TRAP : 0) | (cpu->pstate.sp ? JIT_FLAG_SPSEL : 0) |
-			 (fp_mode ? JIT_FLAG_FP_MODE : 0);
+			 (fp_mode ? JIT_FLAG_FP_MODE : 0) | (fp_fz ? JIT_FLAG_FP_FZ : 0);
 
 	for (unsigned h = 0; h < 2; h++) {
 		if (context->set[h] != j->set[h] && context->has[h])

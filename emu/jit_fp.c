@@ -5,8 +5,8 @@
  *
  * While translated code runs, MXCSR has the guest's rounding mode and masks
  * everything. Its sticky flags are part of the guest's: FPSR is cpu->fpsr and
- * them (emu_jit_sync_fpsr). Where FPCR asks for flushing to zero (JIT_FLAG_FP_MODE)
- * the interpreter executes everything. Otherwise results and flags are what the
+ * them (emu_jit_sync_fpsr). Where FPCR asks for the alternative half precision
+ * (JIT_FLAG_FP_MODE) the interpreter executes everything; for flushing to zero see emu/jit_fp_flush.c. Otherwise results and flags are what the
  * host computes but for these, for which the interpreter is called out of line
  * with the operands still in place:
  *

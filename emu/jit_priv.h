@@ -48,7 +48,7 @@ enum {
  * a call of the interpreter (jit_vec_is_native). */
 enum {
 	JIT_VEC = 1 << 5,      /* has to be given: the host needs AVX2 */
-	JIT_FP = 1 << 6,       /* not where FPCR flushes to zero or has the alternative half precision */
+	JIT_FP = 1 << 6,       /* not where FPCR has the alternative half precision; flushing to zero: JIT_FZ_* */
 	JIT_SYSTEM = 1 << 7,   /* on its own: some encodings, as jit_system_props says */
 	JIT_FMA = 1 << 8,      /* the host needs these, too */
 	JIT_AES = 1 << 9,
@@ -63,6 +63,15 @@ enum {
 	JIT_BH = 3 << JIT_SIZES_POS,
 	JIT_HS = 6 << JIT_SIZES_POS,
 	JIT_ONLY_D = 8 << JIT_SIZES_POS,
+	JIT_FZ_POS = 27,       /* JIT_FP: the operands to look at where FPCR.FZ flushes denormals; 0: not translated then */
+	JIT_FZ_MASK = 7 << JIT_FZ_POS,
+	JIT_FZ_NONE = 1 << JIT_FZ_POS,
+	JIT_FZ_N = 2 << JIT_FZ_POS,    /* the lowest elements of Vn, */
+	JIT_FZ_NM = 3 << JIT_FZ_POS,   /* Vm, */
+	JIT_FZ_NMA = 4 << JIT_FZ_POS,  /* and Va */
+	JIT_FZ_VN = 5 << JIT_FZ_POS,   /* all of Vn, */
+	JIT_FZ_VNM = 6 << JIT_FZ_POS,  /* Vm, */
+	JIT_FZ_VNMD = 7 << JIT_FZ_POS, /* and Vd */
 	JIT_FORM_POS = 24,     /* what else is reserved */
 	JIT_FORM_MASK = 7 << JIT_FORM_POS,
 	JIT_NO_1D = 1 << JIT_FORM_POS,  /* sz without Q */
@@ -94,7 +103,8 @@ enum {
 	JIT_FLAG_SPSEL = 1 << 3,
 	JIT_FLAG_GUARDED = 1 << 4,
 	JIT_FLAG_FP_MODE = 1 << 5,  /* FPCR has a mode that the host does not */
-	JIT_FLAG_BTYPE_POS = 6,     /* 2 bits: PSTATE.BTYPE of the first instruction, where it shows */
+	JIT_FLAG_FP_FZ = 1 << 6,    /* FPCR.FZ: see emu/jit_fp_flush.c */
+	JIT_FLAG_BTYPE_POS = 7,     /* 2 bits: PSTATE.BTYPE of the first instruction, where it shows */
 };
 
 struct jit_block {
@@ -205,7 +215,7 @@ static inline unsigned jit_jump_index(uint64_t pc)
 }
 
 enum {
-	JIT_VARIANTS = 4,
+	JIT_VARIANTS = 8,
 	JIT_CONTEXTS = EMU_JIT_SETS * JIT_VARIANTS, /* EL0 by low set, EL1 by high set */
 	JIT_CONTEXT_LOG = 1024,
 };
@@ -362,6 +372,8 @@ void jit_flags_from_sub(struct jit *j);
 void jit_flags_from_add(struct jit *j);
 /* Sets the host's flags to a constant NZCV, in the form of a subtraction. */
 void jit_set_flags(struct jit *j, uint32_t nzcv);
+/* NZCV from memory into the host's flags, in the form of a subtraction. Clobbers RAX. */
+void jit_flags_load(struct jit *j);
 /* Makes the host's flags hold NZCV; the condition that tests `cond` (not 14, 15). May clobber RAX. */
 enum x86_cc jit_condition(struct jit *j, unsigned cond);
 /* Makes CF the inverse of C. May clobber RAX. */
@@ -534,6 +546,9 @@ void jit_v_lock(struct jit *j, unsigned n, bool written);
 void jit_vec_init(struct jit *j);
 /* `props` has JIT_VEC: whether the instruction's translator does this encoding. */
 bool jit_vec_is_native(const struct jit *j, uint32_t props, uint32_t word);
+/* Where FPCR.FZ is set, emits what looks at the current instruction's operands, and
+ * returns the slow path, to resume behind it; or NULL. */
+struct jit_slow *jit_fp_flush_guard(struct jit *j);
 /* MXCSR becomes the guest's; gives its flags to FPSR and becomes the host's again. */
 void jit_fp_enter(struct jit *j);
 void jit_fp_leave(struct jit *j);

@@ -86,14 +86,19 @@ void jit_flags_from_add(struct jit *j)
 	}
 }
 
-static void load_flags(struct jit *j)
+void jit_flags_load(struct jit *j)
 {
-	if (j->eflags != JIT_EFLAGS_NONE)
-		return;
 	x86_load(&j->buf, 0, X86_RAX, JIT_CPU(jit_hot.flags));
 	x86_u8(&j->buf, 0x04); /* add al, 127: overflows if AL is 1 */
 	x86_u8(&j->buf, 0x7f);
 	x86_sahf(&j->buf);
+}
+
+static void load_flags(struct jit *j)
+{
+	if (j->eflags != JIT_EFLAGS_NONE)
+		return;
+	jit_flags_load(j);
 	j->eflags = JIT_EFLAGS_SUB;
 }
 

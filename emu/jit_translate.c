@@ -239,10 +239,14 @@ static void translate_insn(struct jit *j)
 	}
 	if (insn->native && !shows_btype && jit_ldst_run(j))
 		return;
-	if (insn->native)
+	if (insn->native) {
+		struct jit_slow *guard = jit_fp_flush_guard(j);
 		jit_ops[insn->op].translate(j, &insn->args);
-	else
+		if (guard)
+			jit_slow_resume(j, guard);
+	} else {
 		jit_fallback(j);
+	}
 	if (insn->props & JIT_CLOBBERS)
 		j->eflags = JIT_EFLAGS_NONE;
 	if (shows_btype && !j->ended) {

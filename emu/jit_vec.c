@@ -105,7 +105,8 @@ bool jit_vec_is_native(const struct jit *j, uint32_t props, uint32_t word)
 
 	if (props & JIT_HOST_MASK & ~j->host_has)
 		return false;
-	if (props & JIT_FP && j->block_flags & JIT_FLAG_FP_MODE)
+	if (props & JIT_FP && (j->block_flags & JIT_FLAG_FP_MODE ||
+			       (j->block_flags & JIT_FLAG_FP_FZ && !(props & JIT_FZ_MASK))))
 		return false;
 	/* One doubleword is no vector; scalar forms have the bit of Q set. */
 	if (props & JIT_BHSD && (!(props >> JIT_SIZES_POS >> size & 1) || (size == 3 && !q)))

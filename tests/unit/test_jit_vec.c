@@ -231,6 +231,8 @@ static void random_state(struct state *s)
 	s->fpcr = below(4) << FPCR_RMODE_SHIFT | (below(3) ? 0 : FPCR_DN);
 	if (below(16) == 0)
 		s->fpcr |= (uint32_t)random64() & (FPCR_FZ | FPCR_AHP | FPCR_FZ16);
+	else if (below(6) == 0)
+		s->fpcr |= FPCR_FZ;
 	s->fpsr = below(3) ? 0 : (uint32_t)random64() & 0x0800009f;
 }
 
