@@ -134,7 +134,7 @@ static struct jit_region *region_of(struct jit *j, uint32_t code)
 static void evict_next(struct jit *j)
 {
 	struct jit_region *region = region_of(j, j->limit);
-	uint32_t start = j->limit, end = start + j->region_size;
+	uint32_t start = j->limit, end = start + j->region_size, tail = j->block_tail;
 
 	jit_context_evict(j, start, end);
 	jit_block_evict(j, start, end);
@@ -151,7 +151,7 @@ static void evict_next(struct jit *j)
 	}
 	region->n_links = 0;
 	region->gen++;
-	jit_count(j, EMU_STAT_JIT_EVICTIONS, 1);
+	jit_count(j, EMU_STAT_JIT_EVICTIONS, j->block_tail != tail);
 	j->limit = end;
 	j->epoch++;
 }

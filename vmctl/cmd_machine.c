@@ -319,9 +319,26 @@ const struct vmctl_command vmctl_cmd_define = {
 	.options = define_options, .run = run_define,
 };
 
+/* What really executes a machine that has a process. */
+static void print_accel(struct vmctl *ctx)
+{
+	struct vmd_error err;
+	struct proto_machine_stats s;
+	char text[600];
+	if (!cmd_stats(ctx, ctx->args[0], &s, &err))
+		return; /* it does not run */
+	snprintf(text, sizeof(text), "%s%s%s%s", proto_accel_name(s.accel), s.accel_note ? " (" : "", s.accel_note ? s.accel_note : "",
+		 s.accel_note ? ")" : "");
+	print_line("executed by", text);
+	proto_machine_stats_fini(&s);
+}
+
 static int run_show(struct vmctl *ctx)
 {
-	return call_info(ctx, "machine.get", cmd_name_params(ctx));
+	int ret = call_info(ctx, "machine.get", cmd_name_params(ctx));
+	if (ret == VMCTL_OK && !ctx->json)
+		print_accel(ctx);
+	return ret;
 }
 
 const struct vmctl_command vmctl_cmd_show = {

@@ -20,6 +20,8 @@ void cmd_state_text(const struct proto_machine_status *status, char *buf, size_t
 /* JSON from the arguments that follow the n-th: one object, or key=value words. */
 json_t *cmd_object_args(const struct vmctl *ctx, unsigned n, struct vmd_error *err);
 
+/* What executes a machine, and what was counted; the caller finis it. */
+bool cmd_stats(struct vmctl *ctx, const char *name, struct proto_machine_stats *ret, struct vmd_error *err);
 /* Writes the device tree of a machine to a file (NULL: standard output). */
 bool cmd_dump_dtb(struct vmctl *ctx, const char *name, const char *path, struct vmd_error *err);
 #endif

@@ -2,7 +2,7 @@
 bin_PROGRAMS += vmctl/vmctl
 vmctl_vmctl_SOURCES = vmctl/main.c vmctl/vmctl_priv.h vmctl/cmd_priv.h vmctl/commands.c vmctl/commands.def \
 	vmctl/attach.c vmctl/connect.c vmctl/help.c vmctl/keyval.c vmctl/output.c \
-	vmctl/cmd_console.c vmctl/cmd_daemon.c vmctl/cmd_dtb.c vmctl/cmd_help.c vmctl/cmd_life.c vmctl/cmd_machine.c vmctl/cmd_run.c
+	vmctl/cmd_console.c vmctl/cmd_daemon.c vmctl/cmd_dtb.c vmctl/cmd_help.c vmctl/cmd_life.c vmctl/cmd_machine.c vmctl/cmd_run.c vmctl/cmd_stats.c
 vmctl_vmctl_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 vmctl_vmctl_LDADD = libprotocol.a $(JANSSON_LIBS) -lm
 

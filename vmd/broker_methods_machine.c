@@ -407,6 +407,12 @@ static bool machine_qmp(struct proto_call *call, const struct proto_args_machine
 	return m && execute(call, m, args->command, json_incref(args->arguments), BROKER_QMP_MS, NULL, err);
 }
 
+static bool machine_stats(struct proto_call *call, const struct proto_args_machine_stats *args, struct vmd_error *err)
+{
+	struct broker_machine *m = broker_method_machine(call, args->name, err);
+	return m && execute(call, m, "__org.vmd_query-stats", NULL, BROKER_QMP_MS, NULL, err);
+}
+
 static bool machine_dump_dtb(struct proto_call *call, const struct proto_args_machine_dump_dtb *args,
 			     struct vmd_error *err)
 {
@@ -433,6 +439,7 @@ const struct proto_daemon_handlers broker_handlers = {
 	.machine_logs = broker_method_machine_logs,
 	.machine_qmp = machine_qmp,
 	.machine_dump_dtb = machine_dump_dtb,
+	.machine_stats = machine_stats,
 	.cpu_list = broker_method_cpu_list,
 	.device_list = broker_method_device_list,
 	.device_describe = broker_method_device_describe,

@@ -19,7 +19,7 @@ vmd_machine_sources = \
 	vmd/machine_monitor.c \
 	vmd/machine_priv.h \
 	vmd/machine_qmp.c \
-	vmd/machine_qom.c \
+	vmd/machine_qom.c vmd/machine_stats.c \
 	vmd/machine_queue.c
 
 noinst_LIBRARIES += libmachine.a libbroker.a

@@ -137,4 +137,11 @@ void machine_qom_list_fini(struct machine_qom_list *list);
 /* A new reference; NULL on failure. */
 json_t *machine_qom_get(struct machine *m, const char *path, const char *property, struct vmd_error *err);
 
+/* machine_stats.c */
+bool machine_qmp_query_stats(struct proto_call *call, const struct proto_args_qmp_query_stats *args, struct vmd_error *err);
+bool machine_qmp_query_stats_schemas(struct proto_call *call, const struct proto_args_qmp_query_stats_schemas *args,
+				     struct vmd_error *err);
+bool machine_qmp_org_vmd_query_stats(struct proto_call *call, const struct proto_args_qmp_org_vmd_query_stats *args,
+				     struct vmd_error *err);
+
 #endif

@@ -434,4 +434,7 @@ const struct proto_qmp_handlers machine_qmp_handlers = {
 	.closefd = closefd,
 	.org_vmd_query_info = org_vmd_query_info,
 	.org_vmd_dump_dtb = org_vmd_dump_dtb,
+	.query_stats = machine_qmp_query_stats,
+	.query_stats_schemas = machine_qmp_query_stats_schemas,
+	.org_vmd_query_stats = machine_qmp_org_vmd_query_stats,
 };
