@@ -33,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #define RAM_BASE UINT64_C(0x40000000)
 #define RAM_SIZE (4u << 20)
@@ -770,6 +771,30 @@ START_TEST(forced_modes)
 }
 END_TEST
 
+/* ---- Less address space than the page arrays want ---- */
+
+START_TEST(short_of_address_space)
+{
+	struct rlimit was, few;
+
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+	return; /* these need more than anybody */
+#endif
+	getrlimit(RLIMIT_AS, &was);
+	few = was;
+	few.rlim_cur = UINT64_C(4) << 30;
+	teardown();
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &few), 0);
+	start(0, 0);
+	setrlimit(RLIMIT_AS, &was);
+	ck_assert_int_eq(emu_system_jit_memory(engines[INTERP].sys), EMU_JIT_MEMORY_NONE);
+	ck_assert_int_eq(emu_system_jit_memory(engines[ARRAYS].sys), EMU_JIT_MEMORY_TABLES);
+	try_blocks(50, 0);
+	teardown();
+	start(0, 0);
+}
+END_TEST
+
 /* ---- More code than the cache holds ---- */
 
 enum {
@@ -884,6 +909,7 @@ int main(void)
 	tcase_add_unchecked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, random_blocks);
 	if (!setting("JIT_INSNS", 0)) {
+		tcase_add_test(tc, short_of_address_space);
 		tcase_add_loop_test(tc, eviction, 0, 2);
 		tcase_add_loop_test(tc, forced_modes, 0, 7);
 		tcase_set_timeout(tc, 600);
