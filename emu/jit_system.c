@@ -246,14 +246,21 @@ static void check_lines(struct jit *j)
 	jit_slow_resume(j, s);
 }
 
-/* D matters where MDSCR_EL1 has SS or MDE. */
+/* D matters where MDSCR_EL1 has SS or MDE: then the interpreter writes it. `resume` is the caller's. */
+static struct jit_slow *before_debug_mask(struct jit *j)
+{
+	struct jit_slow *s = jit_slow_add(j, insn_piece);
+
+	x86_test_imm(&j->buf, 0, JIT_CPU(sys[EMU_SR_MDSCR_EL1]), 1 | 1 << 15);
+	s->branch[0] = x86_jcc(&j->buf, X86_NE);
+	return s;
+}
+
 static void write_daif(struct jit *j)
 {
 	struct x86_buf *b = &j->buf;
-	struct jit_slow *s = jit_slow_add(j, insn_piece);
+	struct jit_slow *s = before_debug_mask(j);
 
-	x86_test_imm(b, 0, JIT_CPU(sys[EMU_SR_MDSCR_EL1]), 1 | 1 << 15);
-	s->branch[0] = x86_jcc(b, X86_NE);
 	x86_shift_imm(b, X86_SHR, 0, X86_RAX, 6);
 	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RAX), 15);
 	x86_imul_imm(b, 0, X86_RAX, x86_r(X86_RAX), 1 | 1 << 7 | 1 << 14 | 1 << 21);
@@ -400,9 +407,9 @@ static int msr_imm_props(const struct jit *j, const struct a64_args_MSR_imm *a)
 {
 	switch (a->op1 << 3 | a->op2) {
 	case DAIF_SET:
-		return is_el0(j) || a->CRm & 8 ? -1 : 0; /* D */
+		return is_el0(j) ? -1 : a->CRm & 8 ? JIT_RAISES : 0;
 	case DAIF_CLR:
-		return is_el0(j) || a->CRm & 8 ? -1 : JIT_RAISES;
+		return is_el0(j) ? -1 : JIT_RAISES;
 	case CFINV:
 		return emu_has(j->cpu, EMU_FEAT_FlagM) ? JIT_USES | JIT_SETS : -1;
 	case XAFLAG:
@@ -453,10 +460,13 @@ static void axflag(struct jit *j)
 
 JIT_INSN(MSR_imm)
 {
-	/* A, I, F, in bytes 1 to 3 */
-	uint32_t mask = (a->CRm & 4 ? 0x100u : 0) | (a->CRm & 2 ? 0x10000u : 0) | (a->CRm & 1 ? 0x1000000u : 0);
+	/* D, A, I, F, in bytes 0 to 3 */
+	uint32_t mask = (a->CRm & 8 ? 1u : 0) | (a->CRm & 4 ? 0x100u : 0) | (a->CRm & 2 ? 0x10000u : 0) |
+			(a->CRm & 1 ? 0x1000000u : 0);
+	unsigned op = (unsigned)a->op1 << 3 | a->op2;
+	struct jit_slow *s = (op == DAIF_SET || op == DAIF_CLR) && a->CRm & 8 ? before_debug_mask(j) : NULL;
 
-	switch (a->op1 << 3 | a->op2) {
+	switch (op) {
 	case DAIF_SET:
 		x86_alu_imm(&j->buf, X86_OR, 0, DAIF, (int32_t)mask);
 		break;
@@ -476,6 +486,8 @@ JIT_INSN(MSR_imm)
 		axflag(j);
 		break;
 	}
+	if (s)
+		jit_slow_resume(j, s);
 }
 
 /* ---- SYS: data cache maintenance by address ---- */
