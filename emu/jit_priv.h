@@ -7,15 +7,16 @@
  *     RBP              &cpu + JIT_BIAS, so that X0 to X30 are an 8-bit displacement away
  *     R12, R13         the page arrays for reads and for writes; or the tagged table, and scratch
  *     RAX, RCX, RDX    scratch within an instruction
- *     the other nine   guest registers, see jit_pin
+ *     the other nine   guest registers: those of jit_pin from block to block, others
+ *                      where a block chooses so, see emu/jit_map.c
  *     XMM0 to XMM7     scratch within an instruction
  *     XMM8 to XMM15    vector registers of the guest, see emu/jit_vregs.c
  *
  * Guest registers that have no host register live in struct emu_cpu. Whenever C
- * code runs, and from block to block, but for the nine, all of them do; jit_call
- * and the exits see to it. NZCV is in
- * cpu->jit_hot.flags, in the host's form, and in cpu->nzcv only while C code
- * runs that has called jit_sync_flags (everything that may raise).
+ * code runs, all of them do; from block to block, all but the nine. jit_call and
+ * the exits see to it. NZCV is in cpu->jit_hot.flags, in the host's form, and in
+ * cpu->nzcv only while C code runs that has called jit_sync_flags (everything
+ * that may raise).
  *
  * A translator (JIT_INSN) emits the code of one instruction. It reads the
  * guest's registers, makes the memory accesses, then writes: whatever may leave
