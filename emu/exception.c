@@ -204,10 +204,16 @@ uint64_t emu_branch_address(const struct emu_cpu *cpu, uint64_t target)
 
 /* ---- Instructions that make exceptions, and MSR (immediate) ---- */
 
-_Noreturn void emu_svc(struct emu_cpu *cpu, unsigned imm16)
+void emu_take_svc(struct emu_cpu *cpu, unsigned imm16)
 {
 	cpu->pstate.ss = 0; /* the call has completed: a step ends here */
-	emu_raise(cpu, EC_SVC, imm16, EMU_RETURN_NEXT);
+	emu_take_sync(cpu, EC_SVC, imm16, cpu->pc + 4);
+}
+
+_Noreturn void emu_svc(struct emu_cpu *cpu, unsigned imm16)
+{
+	emu_take_svc(cpu, imm16);
+	longjmp(cpu->unwind, 1);
 }
 
 void emu_hvc(struct emu_cpu *cpu, unsigned imm16)

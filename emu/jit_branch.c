@@ -3,6 +3,7 @@
 #include "emu/jit_priv.h"
 
 #include "emu/code_priv.h"
+#include "emu/sys_priv.h"
 
 /* Goes to `target` if `cc` holds, else on behind the instruction. */
 static void branch_if(struct jit *j, enum x86_cc cc, uint64_t target)
@@ -196,4 +197,22 @@ JIT_INSN(RETA)
 {
 	jit_authenticate_rax(j, a->M, 30, 31);
 	jit_exit_rax(j, 0);
+}
+
+/* ---- To EL1 ---- */
+
+static uint64_t take_svc(struct emu_cpu *cpu, uint64_t imm16)
+{
+	jit_sync_flags(cpu);
+	cpu->retired += (uint64_t)cpu->jit_hot.partial;
+	emu_take_svc(cpu, (unsigned)imm16);
+	jit_context_now(cpu);
+	return cpu->pc;
+}
+
+JIT_INSN(SVC)
+{
+	jit_before_raise(j, NULL);
+	x86_mov_imm(&j->buf, X86_RCX, a->imm16);
+	jit_exit_by(j, (const void *)take_svc);
 }

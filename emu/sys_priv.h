@@ -19,6 +19,8 @@ void emu_sys_insn(struct emu_cpu *cpu, uint32_t enc, unsigned rt, uint64_t val);
 void emu_msr_imm(struct emu_cpu *cpu, unsigned op1, unsigned op2, unsigned imm);
 
 _Noreturn void emu_svc(struct emu_cpu *cpu, unsigned imm16);
+/* The same, but returns when the exception has been taken. */
+void emu_take_svc(struct emu_cpu *cpu, unsigned imm16);
 /* HVC and SMC may be PSCI calls served here, and then return. */
 void emu_hvc(struct emu_cpu *cpu, unsigned imm16);
 void emu_smc(struct emu_cpu *cpu, unsigned imm16);
