@@ -11,7 +11,9 @@
  *
  * How often a register is used is told from the fields of the encodings, class
  * by class (Arm ARM C4.1). A guess is enough: it decides what is fast, not what
- * is right. Thread: the vCPU's own.
+ * is right; but all vector registers that an instruction has in the host's at
+ * the same time have to be counted, or those of a loop may leave it too few.
+ * Thread: the vCPU's own.
  */
 #include "emu/jit_vec_priv.h"
 
@@ -36,6 +38,12 @@ static void count_load_store(struct uses *u, uint32_t word)
 		u->v_written |= 1u << t;
 	if (!is_literal)
 		u->x[bits(word, 5, 5)]++;
+	/* Structures: up to four, which have to have places at the same time. */
+	for (unsigned i = 1; is_vector && class == 0 && i < 4; i++) {
+		u->v[(t + i) & 31]++;
+		if (bits(word, 22, 1))
+			u->v_written |= 1u << ((t + i) & 31);
+	}
 	if (is_pair) {
 		transferred[bits(word, 10, 5)]++;
 		if (is_vector && bits(word, 22, 1))
@@ -90,6 +98,12 @@ static void count_simd(struct uses *u, uint32_t word)
 		u->v[bits(word, 16, 5)]++;
 	if (class == 0x1f && !bits(word, 30, 1))
 		u->v[bits(word, 10, 5)]++;
+	/* TBL, TBX: the tables, and what they are looked up by. */
+	if (class == 0x0e && bits(word, 21, 3) == 0 && !bits(word, 15, 1) && low == 0) {
+		u->v[bits(word, 16, 5)]++;
+		for (unsigned i = 1; i <= bits(word, 13, 2); i++)
+			u->v[(bits(word, 5, 5) + i) & 31]++;
+	}
 }
 
 static void count(struct uses *u, uint32_t word)
