@@ -203,7 +203,7 @@ static void alignment(void)
 	asm volatile("msr spsel, #0; mov x1, #8; mov sp, x1; ldr x0, [sp]; msr spsel, #1" : : : "x0", "x1", "memory");
 	expect_end("sp alignment");
 	expect_begin();
-	asm volatile("adr x30, 1f; add x0, x30, #2; br x0; 1:" : : : "x0", "x30", "memory");
+	asm volatile("adr x30, 1f; ldr x0, =_start + 2; br x0; 1:" : : : "x0", "x30", "memory");
 	expect_end("pc alignment");
 }
 
