@@ -31,7 +31,9 @@ static void load_pair(struct jit *j, const struct pair *p)
 	struct x86_buf *b = &j->buf;
 	unsigned size = 1u << p->scale;
 
-	if (p->writeback && p->n != 31 && (p->t == p->n || p->t2 == p->n)) {
+	/* Where the base is loaded and written back, even by 0, the interpreter knows what comes out. */
+	bool writes_back = j->insn[j->i].word >> 23 & 1;
+	if (writes_back && p->n != 31 && (p->t == p->n || p->t2 == p->n)) {
 		jit_fallback(j);
 		return;
 	}
@@ -120,7 +122,6 @@ static void store_pair_v(struct jit *j, const struct pair *p)
 	jit_slow_resume(j, s);
 }
 
-/* A writeback of 0 changes nothing, so it is none. */
 #define PAIR(scale_, offset_, writeback_, extend_, atomic_) \
 	&(struct pair){ .t = a->Rt, .t2 = a->Rt2, .n = a->Rn, .offset = offset_, .writeback = writeback_, \
 		.scale = scale_, .extend = extend_, .atomic = atomic_ }
