@@ -199,15 +199,14 @@ JIT_INSN(RETA)
 	jit_exit_rax(j, 0);
 }
 
-/* ---- To EL1 ---- */
+/* ---- To EL1 and back ---- */
 
 static uint64_t take_svc(struct emu_cpu *cpu, uint64_t imm16)
 {
 	jit_sync_flags(cpu);
 	cpu->retired += (uint64_t)cpu->jit_hot.partial;
 	emu_take_svc(cpu, (unsigned)imm16);
-	jit_context_now(cpu);
-	return cpu->pc;
+	return jit_leave_insn(cpu);
 }
 
 JIT_INSN(SVC)
@@ -215,4 +214,19 @@ JIT_INSN(SVC)
 	jit_before_raise(j, NULL);
 	x86_mov_imm(&j->buf, X86_RCX, a->imm16);
 	jit_exit_by(j, (const void *)take_svc);
+}
+
+static uint64_t take_eret(struct emu_cpu *cpu)
+{
+	jit_sync_flags(cpu);
+	emu_eret(cpu, cpu->sys[EMU_SR_ELR_EL1]);
+	cpu->pc = cpu->next_pc;
+	cpu->jit_hot.flags = jit_flags_of(cpu->nzcv);
+	return jit_leave_insn(cpu);
+}
+
+JIT_INSN(ERET)
+{
+	jit_before_raise(j, NULL);
+	jit_exit_by(j, (const void *)take_eret);
 }

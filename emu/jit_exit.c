@@ -263,6 +263,15 @@ static void call_exec(struct emu_cpu *cpu, const union a64_args *args, uint64_t 
 	cpu->jit_hot.flags = jit_flags_of(cpu->nzcv);
 }
 
+uint64_t jit_leave_insn(struct emu_cpu *cpu)
+{
+	/* Nothing is to be linked here, so what has been dropped need not be looked at. */
+	if (atomic_load_explicit(&cpu->attention, memory_order_acquire) == EMU_ATT_CODE)
+		atomic_fetch_and(&cpu->attention, ~(uint32_t)EMU_ATT_CODE);
+	jit_context_now(cpu);
+	return cpu->pc;
+}
+
 /* Of an instruction after which execution goes on at cpu->pc, and perhaps elsewhere. */
 static uint64_t call_exec_last(struct emu_cpu *cpu, const union a64_args *args, uint64_t op)
 {
@@ -272,8 +281,7 @@ static uint64_t call_exec_last(struct emu_cpu *cpu, const union a64_args *args, 
 	cpu->pc = cpu->code->resync ? cpu->pc + 4 : cpu->next_pc;
 	cpu->code->resync = false;
 	cpu->pstate.btype = cpu->pstate.btype & BTYPE_NEW ? cpu->pstate.btype & 3 : 0;
-	jit_context_now(cpu);
-	return cpu->pc;
+	return jit_leave_insn(cpu);
 }
 
 static void args_piece(struct jit *j, const struct jit_slow *s)
@@ -283,6 +291,20 @@ static void args_piece(struct jit *j, const struct jit_slow *s)
 	x86_bind_here(&j->buf, (uint32_t)s->arg);
 	memcpy(j->buf.p, &j->insn[s->index].args, sizeof(union a64_args));
 	j->buf.p += sizeof(union a64_args);
+}
+
+/* RCX and RDX for a function that takes the interpreter's arguments. */
+static void load_args(struct jit *j, uint64_t arg)
+{
+	x86_lea(&j->buf, X86_W, X86_RCX, x86_rip(0));
+	jit_slow_add(j, args_piece)->arg = x86_here(&j->buf);
+	x86_mov_imm(&j->buf, X86_RDX, arg);
+}
+
+void jit_call_with_args(struct jit *j, const void *fn, uint64_t arg)
+{
+	load_args(j, arg);
+	jit_call(j, fn);
 }
 
 void jit_fallback(struct jit *j)
@@ -297,9 +319,7 @@ void jit_fallback(struct jit *j)
 		j->ended = last;
 		return;
 	}
-	x86_lea(b, X86_W, X86_RCX, x86_rip(0));
-	jit_slow_add(j, args_piece)->arg = x86_here(b);
-	x86_mov_imm(b, X86_RDX, insn->op);
+	load_args(j, insn->op);
 	if (last) {
 		/* BLRAA and its kin look at the page they come from. */
 		x86_mov_imm(b, X86_RAX, (uint64_t)(uintptr_t)&j->cpu->code->guarded);

@@ -166,6 +166,8 @@ struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool wri
 	}
 	struct jit_slow *s = jit_slow_add(j, slow);
 	s->reg = (uint8_t)va;
+	s->size = (uint8_t)size;
+	s->kind = write;
 	if (!is_aligned) {
 		x86_u8(b, 0xa8); /* test al, imm8 */
 		x86_u8(b, size - 1);
@@ -189,24 +191,27 @@ void jit_look_up_page(struct jit *j, struct jit_slow *s, unsigned va, bool write
 
 /* ---- The interpreter's whole instruction as a slow path ---- */
 
-/* The next time the page is in the arrays. */
-static void fill_pair(struct emu_cpu *cpu)
+/* `what`: the instruction, the size of its access from bit 16 on, and whether it writes in bit 24. */
+static void exec_access(struct emu_cpu *cpu, const union a64_args *args, uint64_t what)
 {
-	jit_mem_fill(cpu, cpu->jit_hot.va, false);
+	uint64_t va = cpu->jit_hot.va;
+
+	jit_slow_access(cpu, va, what >> 16 & 0xff, what >> 24 ? EMU_STAT_JIT_SLOW_STORES : EMU_STAT_JIT_SLOW_LOADS);
+	a64_exec[what & 0xffff](cpu, args);
+	/* The next time the page is in the arrays. */
+	jit_mem_fill(cpu, va, false);
 }
 
 void jit_whole_piece(struct jit *j, const struct jit_slow *s)
 {
 	unsigned i = j->i;
-	uint64_t pc = j->pc;
 
 	j->i = s->index;
-	j->pc = s->pc;
 	x86_store(&j->buf, X86_W, JIT_CPU(jit_hot.va), s->reg);
-	jit_fallback(j);
-	jit_call(j, (const void *)fill_pair);
+	jit_before_raise(j, s);
+	jit_call_with_args(j, (const void *)exec_access,
+		j->insn[j->i].op | (uint64_t)s->size << 16 | (uint64_t)s->kind << 24);
 	j->i = i;
-	j->pc = pc;
 	jit_slow_return(j, s);
 }
 

@@ -428,9 +428,13 @@ void jit_call(struct jit *j, const void *fn);
 void jit_before_raise(struct jit *j, const struct jit_slow *s);
 /* The interpreter's function for the current instruction. */
 void jit_fallback(struct jit *j);
-/* Calls `uint64_t fn(cpu, RCX, RDX)`, which may change anything and has called
- * jit_context_now; goes on at cpu->pc, which it returns. */
+/* Calls `uint64_t fn(cpu, RCX, RDX)`, which may change anything and returns
+ * jit_leave_insn; goes on there. */
 void jit_exit_by(struct jit *j, const void *fn);
+/* What such a function returns, when all is done and cpu->pc is the next instruction. */
+uint64_t jit_leave_insn(struct emu_cpu *cpu);
+/* Calls fn(cpu, args, arg) with what the interpreter's function for the current instruction takes. */
+void jit_call_with_args(struct jit *j, const void *fn, uint64_t arg);
 /* Goes on at another instruction. */
 void jit_exit_to(struct jit *j, uint64_t target);
 /* Goes on at the address in RAX; `btype` is PSTATE.BTYPE there. */

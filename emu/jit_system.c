@@ -11,7 +11,10 @@
  */
 #include "emu/jit_ldst_priv.h"
 
+#include "emu/access_priv.h"
 #include "emu/code_priv.h"
+#include "emu/sys_priv.h"
+#include "emu/tlb_priv.h"
 #include "emu/vcpu_priv.h"
 
 #define SCTLR JIT_CPU(sys[EMU_SR_SCTLR_EL1])
@@ -114,47 +117,49 @@ JIT_INSN(SB)
 struct plain_register {
 	uint32_t enc;
 	uint32_t offset;     /* in struct emu_cpu */
-	bool el0;            /* accessible from EL0 */
-	uint8_t write;       /* so many bits may be written without more ado */
+	uint8_t el0;         /* what EL0 may do: EMU_READ, EMU_WRITE */
+	uint64_t write;      /* the bits that are written without more ado, as in emu/sysregs.def; else 0 */
 };
 
+#define ALL UINT64_MAX
+#define WORD UINT32_MAX
 #define SYS(name, op1, crn, crm, op2, el0, write) \
 	{ EMU_SYSREG(3, op1, crn, crm, op2), offsetof(struct emu_cpu, sys) + 8 * EMU_SR_##name, el0, write }
 static const struct plain_register plain_registers[] = {
-	SYS(TPIDR_EL0, 3, 13, 0, 2, true, 64),
-	SYS(TPIDRRO_EL0, 3, 13, 0, 3, true, 0),
-	SYS(TPIDR_EL1, 0, 13, 0, 4, false, 64),
-	SYS(ELR_EL1, 0, 4, 0, 1, false, 64),
-	SYS(SPSR_EL1, 0, 4, 0, 0, false, 32),
-	SYS(ESR_EL1, 0, 5, 2, 0, false, 0),
-	SYS(FAR_EL1, 0, 6, 0, 0, false, 0),
-	SYS(TTBR0_EL1, 0, 2, 0, 0, false, 0),
-	SYS(TTBR1_EL1, 0, 2, 0, 1, false, 0),
-	SYS(TCR_EL1, 0, 2, 0, 2, false, 0),
-	SYS(SCTLR_EL1, 0, 1, 0, 0, false, 0),
-	SYS(CPACR_EL1, 0, 1, 0, 2, false, 0),
-	SYS(VBAR_EL1, 0, 12, 0, 0, false, 0),
-	SYS(CONTEXTIDR_EL1, 0, 13, 0, 1, false, 0),
-	SYS(PAR_EL1, 0, 7, 4, 0, false, 0),
-	SYS(MIDR_EL1, 0, 0, 0, 0, false, 0),
-	SYS(MPIDR_EL1, 0, 0, 0, 5, false, 0),
+	SYS(TPIDR_EL0, 3, 13, 0, 2, EMU_READ | EMU_WRITE, ALL),
+	SYS(TPIDRRO_EL0, 3, 13, 0, 3, EMU_READ, ALL),
+	SYS(TPIDR_EL1, 0, 13, 0, 4, 0, ALL),
+	SYS(ELR_EL1, 0, 4, 0, 1, 0, ALL),
+	SYS(SPSR_EL1, 0, 4, 0, 0, 0, WORD),
+	SYS(ESR_EL1, 0, 5, 2, 0, 0, WORD),
+	SYS(FAR_EL1, 0, 6, 0, 0, 0, ALL),
+	SYS(TCR_EL1, 0, 2, 0, 2, 0, 0),
+	SYS(SCTLR_EL1, 0, 1, 0, 0, 0, 0),
+	SYS(CPACR_EL1, 0, 1, 0, 2, 0, 0),
+	SYS(VBAR_EL1, 0, 12, 0, 0, 0, ~UINT64_C(0x7ff)),
+	SYS(CONTEXTIDR_EL1, 0, 13, 0, 1, 0, WORD),
+	SYS(PAR_EL1, 0, 7, 4, 0, 0, 0),
+	SYS(MIDR_EL1, 0, 0, 0, 0, 0, 0),
+	SYS(MPIDR_EL1, 0, 0, 0, 5, 0, 0),
 	/* while it is not the current SP */
-	{ EMU_SYSREG(3, 0, 4, 1, 0), offsetof(struct emu_cpu, sp_el[0]), false, 64 },
+	{ EMU_SYSREG(3, 0, 4, 1, 0), offsetof(struct emu_cpu, sp_el[0]), 0, ALL },
 };
 #undef SYS
+#undef ALL
+#undef WORD
 
 static uint32_t encoding(const struct a64_args_MRS *a)
 {
 	return EMU_SYSREG(2 + a->o0, a->op1, a->CRn, a->CRm, a->op2);
 }
 
-static const struct plain_register *plain_register(const struct jit *j, uint32_t enc)
+static const struct plain_register *plain_register(const struct jit *j, uint32_t enc, enum emu_access access)
 {
 	for (unsigned i = 0; i < sizeof(plain_registers) / sizeof(plain_registers[0]); i++) {
 		const struct plain_register *r = &plain_registers[i];
 		if (r->enc != enc)
 			continue;
-		if (is_el0(j) && !r->el0)
+		if (is_el0(j) && !(r->el0 & access))
 			return NULL;
 		if (r->offset == offsetof(struct emu_cpu, sp_el[0]) && !(j->block_flags & JIT_FLAG_SPSEL))
 			return NULL;
@@ -323,6 +328,62 @@ static void read_fpcr(struct jit *j)
 	x86_load(&j->buf, 0, X86_RAX, JIT_CPU(fpcr));
 }
 
+static void read_ttbr0(struct jit *j)
+{
+	x86_load(&j->buf, X86_W, X86_RAX, JIT_CPU(sys[EMU_SR_TTBR0_EL1]));
+}
+
+static void read_ttbr1(struct jit *j)
+{
+	x86_load(&j->buf, X86_W, X86_RAX, JIT_CPU(sys[EMU_SR_TTBR1_EL1]));
+}
+
+static uint64_t fpsr(struct emu_cpu *cpu)
+{
+	emu_jit_sync_fp(cpu);
+	return cpu->fpsr;
+}
+
+static void read_fpsr(struct jit *j)
+{
+	jit_call(j, (const void *)fpsr);
+}
+
+/* ---- Registers that the interpreter's functions write: for EL1, or where no trap of EL0 is enabled ---- */
+
+static uint32_t current_encoding(const struct jit *j)
+{
+	return encoding((const void *)&j->insn[j->i].args);
+}
+
+static void write_register(struct emu_cpu *cpu, uint64_t val, uint64_t enc)
+{
+	emu_sysreg_write(cpu, (uint32_t)enc, 31, val);
+}
+
+static void write_fpsr(struct jit *j)
+{
+	x86_mov_rr(&j->buf, X86_W, X86_RCX, X86_RAX);
+	x86_mov_imm(&j->buf, X86_RDX, current_encoding(j));
+	jit_call(j, (const void *)write_register);
+}
+
+static uint64_t write_and_leave(struct emu_cpu *cpu, uint64_t val, uint64_t enc)
+{
+	write_register(cpu, val, enc);
+	cpu->pc += 4;
+	return jit_leave_insn(cpu);
+}
+
+/* Other code may be what is to be executed then. */
+static void write_mode(struct jit *j)
+{
+	x86_mov_rr(&j->buf, X86_W, X86_RCX, X86_RAX);
+	x86_mov_imm(&j->buf, X86_RDX, current_encoding(j));
+	jit_before_raise(j, NULL);
+	jit_exit_by(j, (const void *)write_and_leave);
+}
+
 static const struct special_register {
 	uint32_t enc;
 	bool el0, fp;        /* accessible from EL0; may be trapped like floating point */
@@ -337,7 +398,10 @@ static const struct special_register {
 	{ EMU_SYSREG(3, 3, 0, 0, 7), true, false, 0, 0, read_dczid, NULL },
 	{ EMU_SYSREG(3, 3, 14, 0, 2), true, false, JIT_RAISES, 0, read_cntvct, NULL },
 	{ EMU_SYSREG(3, 3, 14, 0, 0), true, false, JIT_RAISES, 0, read_cntfrq, NULL },
-	{ EMU_SYSREG(3, 3, 4, 4, 0), true, true, 0, 0, read_fpcr, NULL },
+	{ EMU_SYSREG(3, 3, 4, 4, 0), true, true, 0, JIT_RAISES | JIT_ENDS, read_fpcr, write_mode },
+	{ EMU_SYSREG(3, 3, 4, 4, 1), true, true, 0, 0, read_fpsr, write_fpsr },
+	{ EMU_SYSREG(3, 0, 2, 0, 0), false, false, 0, JIT_RAISES | JIT_ENDS, read_ttbr0, write_mode },
+	{ EMU_SYSREG(3, 0, 2, 0, 1), false, false, 0, JIT_RAISES | JIT_ENDS, read_ttbr1, write_mode },
 };
 
 static const struct special_register *special_register(const struct jit *j, uint32_t enc)
@@ -354,13 +418,13 @@ static int mrs_props(const struct jit *j, uint32_t enc)
 {
 	const struct special_register *r = special_register(j, enc);
 
-	return r ? r->read_props : plain_register(j, enc) ? 0 : -1;
+	return r ? r->read_props : plain_register(j, enc, EMU_READ) ? 0 : -1;
 }
 
 static int msr_props(const struct jit *j, uint32_t enc)
 {
 	const struct special_register *r = special_register(j, enc);
-	const struct plain_register *plain = plain_register(j, enc);
+	const struct plain_register *plain = plain_register(j, enc, EMU_WRITE);
 
 	return r && r->write ? r->write_props : plain && plain->write ? 0 : -1;
 }
@@ -374,7 +438,7 @@ JIT_INSN(MRS)
 		special->read(j);
 	} else if (a->Rt != 31) {
 		reg = jit_target(j, a->Rt, X86_RAX);
-		x86_load(&j->buf, X86_W, reg, x86_m(X86_RBP, (int32_t)plain_register(j, encoding(a))->offset - JIT_BIAS));
+		x86_load(&j->buf, X86_W, reg, x86_m(X86_RBP, (int32_t)plain_register(j, encoding(a), EMU_READ)->offset - JIT_BIAS));
 	}
 	jit_write_z(j, a->Rt, reg);
 }
@@ -389,19 +453,37 @@ JIT_INSN(MSR_reg)
 		special->write(j);
 		return;
 	}
-	const struct plain_register *r = plain_register(j, enc);
+	const struct plain_register *r = plain_register(j, enc, EMU_WRITE);
 	struct x86_rm home = x86_m(X86_RBP, (int32_t)r->offset - JIT_BIAS);
 	unsigned reg = X86_RAX;
-	if (r->write == 64)
+	if (r->write == UINT64_MAX) {
 		reg = jit_read_z(j, a->Rt, X86_RAX);
-	else
+	} else if (r->write == UINT32_MAX) {
 		jit_copy_z(j, 0, X86_RAX, a->Rt);
+	} else {
+		jit_copy_z(j, X86_W, X86_RAX, a->Rt);
+		x86_alu_imm(&j->buf, X86_AND, X86_W, x86_r(X86_RAX), (int32_t)r->write);
+	}
 	x86_store(&j->buf, X86_W, home, reg);
 }
 
-/* ---- MSR (immediate): DAIFSet, DAIFClr, and operations on NZCV ---- */
+/* ---- MSR (immediate): all but SPSel ---- */
 
-enum { DAIF_SET = 3 << 3 | 6, DAIF_CLR = 3 << 3 | 7, CFINV = 0, XAFLAG = 1, AXFLAG = 2 };
+enum { DAIF_SET = 3 << 3 | 6, DAIF_CLR = 3 << 3 | 7, SSBS = 3 << 3 | 1, DIT = 3 << 3 | 2, CFINV = 0, XAFLAG = 1,
+	AXFLAG = 2, UAO = 3, PAN = 4 };
+
+static void set_bit(struct jit *j, struct x86_rm byte, unsigned val)
+{
+	x86_op(&j->buf, 0xc6, 0, byte);
+	x86_u8(&j->buf, val);
+}
+
+/* PAN and UAO choose among the views. */
+static void set_view_bit(struct jit *j, struct x86_rm byte, unsigned val)
+{
+	set_bit(j, byte, val);
+	jit_call(j, (const void *)emu_tlb_update_views);
+}
 
 static int msr_imm_props(const struct jit *j, const struct a64_args_MSR_imm *a)
 {
@@ -410,6 +492,14 @@ static int msr_imm_props(const struct jit *j, const struct a64_args_MSR_imm *a)
 		return is_el0(j) ? -1 : a->CRm & 8 ? JIT_RAISES : 0;
 	case DAIF_CLR:
 		return is_el0(j) ? -1 : JIT_RAISES;
+	case SSBS:
+		return emu_has(j->cpu, EMU_FEAT_SSBS) ? 0 : -1;
+	case DIT:
+		return emu_has(j->cpu, EMU_FEAT_DIT) ? 0 : -1;
+	case UAO:
+		return !is_el0(j) && emu_has(j->cpu, EMU_FEAT_UAO) ? 0 : -1;
+	case PAN:
+		return !is_el0(j) && emu_has(j->cpu, EMU_FEAT_PAN) ? 0 : -1;
 	case CFINV:
 		return emu_has(j->cpu, EMU_FEAT_FlagM) ? JIT_USES | JIT_SETS : -1;
 	case XAFLAG:
@@ -474,6 +564,18 @@ JIT_INSN(MSR_imm)
 		x86_alu_imm(&j->buf, X86_AND, 0, DAIF, (int32_t)~mask);
 		check_lines(j);
 		break;
+	case SSBS:
+		set_bit(j, JIT_CPU(pstate.ssbs), a->CRm & 1);
+		break;
+	case DIT:
+		set_bit(j, JIT_CPU(pstate.dit), a->CRm & 1);
+		break;
+	case UAO:
+		set_view_bit(j, JIT_CPU(pstate.uao), a->CRm & 1);
+		break;
+	case PAN:
+		set_view_bit(j, JIT_CPU(pstate.pan), a->CRm & 1);
+		break;
 	case CFINV:
 		/* CF is the inverse of the old C, which is the new one */
 		jit_carry(j);
@@ -490,16 +592,58 @@ JIT_INSN(MSR_imm)
 		jit_slow_resume(j, s);
 }
 
-/* ---- SYS: data cache maintenance by address ---- */
+/* ---- SYS: maintenance of caches and TLBs ---- */
 
-enum { NOT_NATIVE, ZERO, CLEAN };
+enum { NOT_NATIVE, ZERO, CLEAN, LEAVE };
 
 static unsigned sys_kind(const struct a64_args_SYS *a)
 {
+	/* TLBI; IC */
+	if (a->CRn == 8 || (a->CRn == 7 && (a->CRm == 1 || a->CRm == 5)))
+		return LEAVE;
 	if (a->op1 != 3 || a->CRn != 7 || a->op2 != 1)
 		return NOT_NATIVE;
 	/* DC ZVA; CVAC, CVAU, CIVAC */
 	return a->CRm == 4 ? ZERO : a->CRm == 10 || a->CRm == 11 || a->CRm == 14 ? CLEAN : NOT_NATIVE;
+}
+
+/* `what`: the encoding, and Rt from bit 16 on. */
+static void exec_sys(struct emu_cpu *cpu, uint64_t val, uint64_t what)
+{
+	jit_sync_flags(cpu);
+	emu_sys_insn(cpu, what & 0xffff, (unsigned)(what >> 16), val);
+}
+
+/* The code that is to be executed then may be another. */
+static uint64_t exec_sys_and_leave(struct emu_cpu *cpu, uint64_t val, uint64_t what)
+{
+	exec_sys(cpu, val, what);
+	cpu->pc += 4;
+	return jit_leave_insn(cpu);
+}
+
+static void exec_dc(struct emu_cpu *cpu, uint64_t va, uint64_t what)
+{
+	bool zero = (what >> 3 & 15) == 4;
+
+	jit_count(cpu->jit, zero ? EMU_STAT_JIT_SLOW_STORES : EMU_STAT_JIT_SLOW_LOADS, 1);
+	exec_sys(cpu, va, what);
+	jit_mem_fill(cpu, va, false);
+}
+
+/* RCX and RDX for the two. */
+static void load_sys_args(struct jit *j, const struct a64_args_SYS *a)
+{
+	jit_copy_z(j, X86_W, X86_RCX, a->Rt);
+	x86_mov_imm(&j->buf, X86_RDX, EMU_SYSREG(1, a->op1, a->CRn, a->CRm, a->op2) | (uint64_t)a->Rt << 16);
+}
+
+static void dc_piece(struct jit *j, const struct jit_slow *s)
+{
+	jit_before_raise(j, s);
+	load_sys_args(j, &j->insn[s->index].args.a64_shape_SYS);
+	jit_call(j, (const void *)exec_dc);
+	jit_slow_return(j, s);
 }
 
 /* Cleaning does nothing where the address can be read. */
@@ -508,12 +652,19 @@ JIT_INSN(SYS)
 	struct x86_buf *b = &j->buf;
 	bool zero = sys_kind(a) == ZERO;
 
+	if (sys_kind(a) == LEAVE) {
+		jit_before_raise(j, NULL);
+		load_sys_args(j, a);
+		jit_exit_by(j, (const void *)exec_sys_and_leave);
+		return;
+	}
+
 	if (is_el0(j))
 		el0_needs(j, SCTLR, zero ? 1u << 14 : 1u << 26); /* DZE, UCI */
 	jit_copy_z(j, X86_W, JIT_SCRATCH_VA, a->Rt);
 	if (zero)
 		x86_alu_imm(b, X86_AND, X86_W, x86_r(JIT_SCRATCH_VA), -64);
-	struct jit_slow *s = jit_look_up(j, JIT_SCRATCH_VA, 1, zero, JIT_PLAIN, jit_whole_piece);
+	struct jit_slow *s = jit_look_up(j, JIT_SCRATCH_VA, 1, zero, JIT_PLAIN, dc_piece);
 	if (zero) {
 		x86_op(b, 0xef | X86_66 | X86_0F, 0, x86_r(0)); /* pxor xmm0, xmm0 */
 		jit_fault_note(j, s);
@@ -524,6 +675,13 @@ JIT_INSN(SYS)
 		x86_op(b, X86_MOVZX8, X86_RAX, x86_mx(X86_RAX, JIT_SCRATCH_VA, 0, 0));
 	}
 	jit_slow_resume(j, s);
+}
+
+static int sys_props(const struct a64_args_SYS *a)
+{
+	unsigned kind = sys_kind(a);
+
+	return kind == NOT_NATIVE ? -1 : kind == LEAVE ? JIT_RAISES | JIT_ENDS : JIT_RAISES;
 }
 
 int jit_system_props(const struct jit *j, unsigned op, const union a64_args *args)
@@ -538,7 +696,7 @@ int jit_system_props(const struct jit *j, unsigned op, const union a64_args *arg
 	case A64_MSR_imm:
 		return msr_imm_props(j, (const void *)args);
 	case A64_SYS:
-		return sys_kind((const void *)args) == NOT_NATIVE ? -1 : JIT_RAISES;
+		return sys_props((const void *)args);
 	default:
 		return -1;
 	}
