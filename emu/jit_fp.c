@@ -76,6 +76,26 @@ void jit_fp_load(struct jit *j, bool is_double, unsigned xmm, unsigned n)
 		x86_vi(&j->buf, X86_VINSERTPS, xmm, 0, jit_v_rm(j, n), JIT_INSERT_LOW);
 }
 
+unsigned jit_fp_low(struct jit *j, bool is_double, unsigned scratch, unsigned n)
+{
+	if (jit_v_is_clear(j, n, is_double ? 3 : 2))
+		return jit_v_get(j, n);
+	jit_fp_load(j, is_double, scratch, n);
+	return scratch;
+}
+
+/* Vd becomes the lowest element of xmm, which has zeroes above. */
+static void store_low(struct jit *j, bool is_double, unsigned d, unsigned xmm)
+{
+	jit_v_store_low(j, is_double ? 3 : 2, d, xmm);
+}
+
+/* Where a result may be computed while the operands are still needed: Vd's own register, or R. */
+static unsigned result_of(struct jit *j, unsigned d, unsigned n, unsigned m, unsigned a)
+{
+	return d == n || d == m || d == a ? JIT_R : jit_v_target(j, d);
+}
+
 unsigned jit_fp_vec(struct jit *j, bool q, unsigned scratch, unsigned n)
 {
 	if (q)
@@ -104,9 +124,9 @@ static void tiny_piece(struct jit *j, const struct jit_slow *s)
 	struct x86_buf *b = &j->buf;
 	bool is_double = s->kind;
 
-	jit_vr(j, X86_VUCOMISS | (is_double ? X86_66 : 0), JIT_R, 0, JIT_R);
+	jit_vr(j, X86_VUCOMISS | (is_double ? X86_66 : 0), s->reg, 0, s->reg);
 	uint32_t is_nan = x86_jcc(b, X86_P);
-	x86_v(b, X86_VMOVD_OUT | (is_double ? X86_W : 0), JIT_R, 0, x86_r(X86_RAX));
+	x86_v(b, X86_VMOVD_OUT | (is_double ? X86_W : 0), s->reg, 0, x86_r(X86_RAX));
 	x86_alu(b, X86_ADD, is_double ? X86_W : 0, X86_RAX, x86_r(X86_RAX));
 	if (is_double) {
 		x86_mov_imm(b, X86_RCX, 0x0020000000000000ull);
@@ -119,14 +139,15 @@ static void tiny_piece(struct jit *j, const struct jit_slow *s)
 	jit_v_interp_piece(j, s);
 }
 
-struct jit_slow *jit_fp_check_tiny(struct jit *j, bool is_double)
+struct jit_slow *jit_fp_check_tiny(struct jit *j, bool is_double, unsigned xmm)
 {
 	/* NaNs are unordered, and what is no larger includes zeroes, which go on after all. */
-	jit_vk(j, X86_VPAND, JIT_T, JIT_R, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
+	jit_vk(j, X86_VPAND, JIT_T, xmm, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
 	jit_vk(j, X86_VUCOMISS | (is_double ? X86_66 : 0), JIT_T, 0, is_double ? JIT_K_MIN_NORMAL_D : JIT_K_MIN_NORMAL_S);
 	struct jit_slow *s = jit_slow_add(j, tiny_piece);
 	s->branch[0] = x86_jcc(&j->buf, X86_BE);
 	s->kind = is_double;
+	s->reg = (uint8_t)xmm;
 	s->arg = x86_here(&j->buf);
 	return s;
 }
@@ -164,82 +185,91 @@ struct jit_slow *jit_fp_check_lanes(struct jit *j, bool is_double, bool tiny)
 	return s;
 }
 
-/* ---- Arithmetic: R = n op m, all lanes, or the lowest one ---- */
+/* ---- Arithmetic: r = n op m, all lanes, or the lowest one; r is none of them ---- */
 
-typedef void fp_fn(struct jit *j, bool is_double, bool is_scalar, unsigned n, unsigned m);
-#define FN(name) static void fn_##name(struct jit *j, bool is_double, bool is_scalar, unsigned n, unsigned m)
+typedef void fp_fn(struct jit *j, bool is_double, bool is_scalar, unsigned r, unsigned n, unsigned m);
+#define FN(name) \
+	static void fn_##name(struct jit *j, bool is_double, bool is_scalar, unsigned r, unsigned n, unsigned m)
 
 FN(add)
 {
-	jit_vr(j, x86_fp(X86_FP_ADD, is_double, is_scalar), JIT_R, n, m);
+	jit_vr(j, x86_fp(X86_FP_ADD, is_double, is_scalar), r, n, m);
 }
 
 FN(sub)
 {
-	jit_vr(j, x86_fp(X86_FP_SUB, is_double, is_scalar), JIT_R, n, m);
+	jit_vr(j, x86_fp(X86_FP_SUB, is_double, is_scalar), r, n, m);
 }
 
 FN(mul)
 {
-	jit_vr(j, x86_fp(X86_FP_MUL, is_double, is_scalar), JIT_R, n, m);
+	jit_vr(j, x86_fp(X86_FP_MUL, is_double, is_scalar), r, n, m);
 }
 
 FN(div)
 {
-	jit_vr(j, x86_fp(X86_FP_DIV, is_double, is_scalar), JIT_R, n, m);
+	jit_vr(j, x86_fp(X86_FP_DIV, is_double, is_scalar), r, n, m);
 }
 
 /* The host gives its second operand if both are zeroes: whatever their signs, one way or the other. */
 FN(max)
 {
-	jit_vr(j, x86_fp(X86_FP_MAX, is_double, is_scalar), JIT_R, n, m);
+	jit_vr(j, x86_fp(X86_FP_MAX, is_double, is_scalar), r, n, m);
 	jit_vr(j, x86_fp(X86_FP_MAX, is_double, is_scalar), JIT_T, m, n);
-	jit_vr(j, X86_VPAND, JIT_R, JIT_R, JIT_T);
+	jit_vr(j, X86_VPAND, r, r, JIT_T);
 }
 
 FN(min)
 {
-	jit_vr(j, x86_fp(X86_FP_MIN, is_double, is_scalar), JIT_R, n, m);
+	jit_vr(j, x86_fp(X86_FP_MIN, is_double, is_scalar), r, n, m);
 	jit_vr(j, x86_fp(X86_FP_MIN, is_double, is_scalar), JIT_T, m, n);
-	jit_vr(j, X86_VPOR, JIT_R, JIT_R, JIT_T);
+	jit_vr(j, X86_VPOR, r, r, JIT_T);
 }
 
 FN(abs)
 {
-	jit_vk(j, X86_VPAND, JIT_R, n, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
+	jit_vk(j, X86_VPAND, r, n, is_double ? JIT_K_ABS_D : JIT_K_ABS_S);
 }
 
 FN(neg)
 {
-	jit_vk(j, X86_VPXOR, JIT_R, n, is_double ? JIT_K_SIGN_D : JIT_K_SIGN_S);
+	jit_vk(j, X86_VPXOR, r, n, is_double ? JIT_K_SIGN_D : JIT_K_SIGN_S);
 }
 
-/* What has to be done about the result, which is in R; or the operands. */
+/* What has to be done about the result; or the operands. */
 enum check { CHECK_NAN, CHECK_TINY, CHECK_OPERANDS };
 enum after { AFTER_NOTHING, AFTER_ABS, AFTER_NEG };
 
 static void scalar_2(struct jit *j, const struct a64_args_FADD_s *a, fp_fn *fn, enum check check, enum after after)
 {
+	unsigned n = jit_v_get(j, a->Rn), m = jit_v_get(j, a->Rm), scale = a->sz ? 3 : 2;
+	unsigned r = result_of(j, a->Rd, a->Rn, a->Rm, a->Rm);
 	struct jit_slow *s;
 
-	jit_fp_load(j, a->sz, JIT_N, a->Rn);
-	if (check == CHECK_OPERANDS) {
-		jit_fp_load(j, a->sz, JIT_M, a->Rm);
-		s = jit_fp_check_nan(j, a->sz, JIT_N, JIT_M);
-		fn(j, a->sz, true, JIT_N, JIT_M);
+	/* What is above the element comes from the first operand. */
+	if (jit_v_is_clear(j, a->Rm, scale) && (fn == fn_add || fn == fn_mul)) {
+		unsigned first = m;
+		m = n;
+		n = first;
 	} else {
-		/* What is above the element comes from N. */
-		fn(j, a->sz, true, JIT_N, jit_v_get(j, a->Rm));
-		s = check == CHECK_TINY ? jit_fp_check_tiny(j, a->sz) : jit_fp_check_nan(j, a->sz, JIT_R, JIT_R);
+		n = jit_fp_low(j, a->sz, JIT_N, a->Rn);
+	}
+	if (check == CHECK_OPERANDS) {
+		m = jit_fp_low(j, a->sz, JIT_M, a->Rm);
+		s = jit_fp_check_nan(j, a->sz, n, m);
+		fn(j, a->sz, true, r, n, m);
+	} else {
+		fn(j, a->sz, true, r, n, m);
+		s = check == CHECK_TINY ? jit_fp_check_tiny(j, a->sz, r) : jit_fp_check_nan(j, a->sz, r, r);
 	}
 	if (after == AFTER_ABS) {
-		jit_vk(j, X86_VPAND, JIT_R, JIT_R, a->sz ? JIT_K_ABS_D : JIT_K_ABS_S);
+		jit_vk(j, X86_VPAND, r, r, a->sz ? JIT_K_ABS_D : JIT_K_ABS_S);
 	} else if (after == AFTER_NEG) {
 		/* The rest of the register is to stay clear. */
 		x86_v(&j->buf, a->sz ? X86_VMOVSD : X86_VMOVSS, JIT_T, 0, jit_k(j, a->sz ? JIT_K_SIGN_D : JIT_K_SIGN_S));
-		jit_vr(j, X86_VPXOR, JIT_R, JIT_R, JIT_T);
+		jit_vr(j, X86_VPXOR, r, r, JIT_T);
 	}
-	jit_v_store(j, a->Rd, JIT_R);
+	store_low(j, a->sz, a->Rd, r);
 	jit_v_slow_end(j, s);
 }
 
@@ -253,9 +283,9 @@ static void vec_2_loaded(struct jit *j, bool is_double, bool q, unsigned rd, uns
 		x86_vi(&j->buf, x86_fp(X86_FP_CMP, is_double, false), JIT_T, n, x86_r(m), X86_CMP_UNORD_Q);
 		jit_vr(j, X86_VPTEST, JIT_T, 0, JIT_T);
 		s = jit_v_slow(j, x86_jcc(&j->buf, X86_NE));
-		fn(j, is_double, false, n, m);
+		fn(j, is_double, false, JIT_R, n, m);
 	} else {
-		fn(j, is_double, false, n, m);
+		fn(j, is_double, false, JIT_R, n, m);
 		s = jit_fp_check_lanes(j, is_double, check == CHECK_TINY);
 	}
 	if (after == AFTER_ABS)
@@ -331,12 +361,12 @@ static void pair_s(struct jit *j, unsigned rd, fp_fn *fn, enum check check)
 	x86_v_shift_bytes(&j->buf, false, JIT_M, JIT_M, 12);
 	if (check == CHECK_OPERANDS) {
 		s = jit_fp_check_nan(j, false, JIT_N, JIT_M);
-		fn(j, false, true, JIT_N, JIT_M);
+		fn(j, false, true, JIT_R, JIT_N, JIT_M);
 	} else {
-		fn(j, false, true, JIT_N, JIT_M);
+		fn(j, false, true, JIT_R, JIT_N, JIT_M);
 		s = jit_fp_check_nan(j, false, JIT_R, JIT_R);
 	}
-	jit_v_store(j, rd, JIT_R);
+	store_low(j, false, rd, JIT_R);
 	jit_v_slow_end(j, s);
 }
 
@@ -357,10 +387,10 @@ static void across(struct jit *j, const struct a64_args_FMAXV *a, fp_fn *fn)
 	jit_vr(j, X86_VPTEST, JIT_T, 0, JIT_T);
 	struct jit_slow *s = jit_v_slow(j, x86_jcc(b, X86_NE));
 	x86_vi(b, X86_VPSHUFD, JIT_M, 0, x86_r(n), 0x4e);
-	fn(j, false, false, n, JIT_M);
+	fn(j, false, false, JIT_R, n, JIT_M);
 	x86_vi(b, X86_VPSHUFD, JIT_M, 0, x86_r(JIT_R), 0xb1);
 	jit_vr(j, X86_VMOVAPS, JIT_N, 0, JIT_R);
-	fn(j, false, false, JIT_N, JIT_M);
+	fn(j, false, false, JIT_R, JIT_N, JIT_M);
 	jit_v_store_elem(j, 2, a->Rd, JIT_R);
 	jit_v_slow_end(j, s);
 }
@@ -381,14 +411,12 @@ ACROSS(FMINNMV, fn_min)
 #define BITS_1(name, fn) \
 	JIT_INSN(name##_s) \
 	{ \
-		jit_fp_load(j, a->sz, JIT_N, a->Rn); \
-		fn(j, a->sz, true, JIT_N, JIT_N); \
+		fn(j, a->sz, true, JIT_R, jit_v_get(j, a->Rn), 0); \
 		jit_v_store_elem(j, a->sz ? 3 : 2, a->Rd, JIT_R); \
 	} \
 	JIT_INSN(name##_vec) \
 	{ \
-		jit_v_load(j, JIT_N, a->Rn); \
-		fn(j, a->sz, false, JIT_N, JIT_N); \
+		fn(j, a->sz, false, JIT_R, jit_v_get(j, a->Rn), 0); \
 		jit_v_store_q(j, a->Q, a->Rd, JIT_R); \
 	}
 
@@ -397,10 +425,11 @@ BITS_1(FNEG, fn_neg)
 
 JIT_INSN(FSQRT_s)
 {
-	jit_fp_load(j, a->sz, JIT_N, a->Rn);
-	jit_vr(j, x86_fp(X86_FP_SQRT, a->sz, true), JIT_R, JIT_N, JIT_N);
-	struct jit_slow *s = jit_fp_check_nan(j, a->sz, JIT_R, JIT_R);
-	jit_v_store(j, a->Rd, JIT_R);
+	unsigned n = jit_v_get(j, a->Rn), r = result_of(j, a->Rd, a->Rn, a->Rn, a->Rn);
+
+	jit_vr(j, x86_fp(X86_FP_SQRT, a->sz, true), r, jit_fp_low(j, a->sz, JIT_N, a->Rn), n);
+	struct jit_slow *s = jit_fp_check_nan(j, a->sz, r, r);
+	store_low(j, a->sz, a->Rd, r);
 	jit_v_slow_end(j, s);
 }
 
@@ -415,15 +444,36 @@ JIT_INSN(FSQRT_vec)
 
 /* ---- Multiply-add ---- */
 
+/* What is above the element comes from what is written, which one of the operands is before. */
+static void scalar_3(struct jit *j, const struct a64_args_FMADD_s *args, uint32_t op)
+{
+	enum { OP_213 = X86_VFMADD231 - X86_VFMADD213 };
+	unsigned n = jit_v_get(j, args->Rn), m = jit_v_get(j, args->Rm), a = jit_v_get(j, args->Ra);
+	unsigned r = result_of(j, args->Rd, args->Rn, args->Rm, args->Ra), scale = args->sz ? 3 : 2;
+
+	op = (op + 1) | (args->sz ? X86_W : 0);
+	if (jit_v_is_clear(j, args->Ra, scale)) {
+		jit_vr(j, X86_VMOVAPS, r, 0, a);
+		jit_vr(j, op, r, n, m);
+	} else if (jit_v_is_clear(j, args->Rn, scale)) {
+		jit_vr(j, X86_VMOVAPS, r, 0, n);
+		jit_vr(j, op - OP_213, r, m, a);
+	} else if (jit_v_is_clear(j, args->Rm, scale)) {
+		jit_vr(j, X86_VMOVAPS, r, 0, m);
+		jit_vr(j, op - OP_213, r, n, a);
+	} else {
+		jit_fp_load(j, args->sz, r, args->Ra);
+		jit_vr(j, op, r, n, m);
+	}
+	struct jit_slow *s = jit_fp_check_tiny(j, args->sz, r);
+	store_low(j, args->sz, args->Rd, r);
+	jit_v_slow_end(j, s);
+}
+
 #define SCALAR_3(name, op) \
 	JIT_INSN(name##_s) \
 	{ \
-		unsigned n = jit_v_get(j, a->Rn), m = jit_v_get(j, a->Rm); \
-		jit_fp_load(j, a->sz, JIT_R, a->Ra); \
-		jit_vr(j, (op + 1u) | (a->sz ? X86_W : 0), JIT_R, n, m); \
-		struct jit_slow *s = jit_fp_check_tiny(j, a->sz); \
-		jit_v_store(j, a->Rd, JIT_R); \
-		jit_v_slow_end(j, s); \
+		scalar_3(j, (const void *)a, op); \
 	}
 
 SCALAR_3(FMADD, X86_VFMADD231)
@@ -481,11 +531,12 @@ static void load_element_d(struct jit *j, unsigned rm, unsigned index)
 
 static void scalar_elem_3(struct jit *j, uint32_t op, bool is_double, unsigned rd, unsigned rn, unsigned rm, unsigned at)
 {
+	unsigned n = jit_v_get(j, rn);
+
 	jit_fp_load(j, is_double, JIT_R, rd);
-	jit_fp_load(j, is_double, JIT_N, rn);
-	jit_vr(j, (op + 1) | (is_double ? X86_W : 0), JIT_R, JIT_N, jit_v_part(j, JIT_M, rm, at));
-	struct jit_slow *s = jit_fp_check_tiny(j, is_double);
-	jit_v_store(j, rd, JIT_R);
+	jit_vr(j, (op + 1) | (is_double ? X86_W : 0), JIT_R, n, jit_v_part(j, JIT_M, rm, at));
+	struct jit_slow *s = jit_fp_check_tiny(j, is_double, JIT_R);
+	store_low(j, is_double, rd, JIT_R);
 	jit_v_slow_end(j, s);
 }
 
@@ -508,10 +559,11 @@ JIT_INSN(FMUL_vec_elem_d)
 
 static void mul_elem(struct jit *j, bool is_double, unsigned rd, unsigned rn, unsigned rm, unsigned at)
 {
-	jit_fp_load(j, is_double, JIT_N, rn);
-	jit_vr(j, x86_fp(X86_FP_MUL, is_double, true), JIT_R, JIT_N, jit_v_part(j, JIT_M, rm, at));
-	struct jit_slow *s = jit_fp_check_tiny(j, is_double);
-	jit_v_store(j, rd, JIT_R);
+	unsigned n = jit_fp_low(j, is_double, JIT_N, rn);
+
+	jit_vr(j, x86_fp(X86_FP_MUL, is_double, true), JIT_R, n, jit_v_part(j, JIT_M, rm, at));
+	struct jit_slow *s = jit_fp_check_tiny(j, is_double, JIT_R);
+	store_low(j, is_double, rd, JIT_R);
 	jit_v_slow_end(j, s);
 }
 
@@ -662,11 +714,10 @@ MASKS_ZERO(FCMLT, X86_CMP_GT_OS, true)
 
 JIT_INSN(FMOV_s)
 {
-	jit_fp_load(j, a->sz, JIT_R, a->Rn);
-	jit_v_store(j, a->Rd, JIT_R);
+	store_low(j, a->sz, a->Rd, jit_fp_low(j, a->sz, JIT_R, a->Rn));
 }
 
-static void move_imm(struct jit *j, unsigned rd, uint64_t val)
+static void move_imm(struct jit *j, bool is_double, unsigned rd, uint64_t val)
 {
 	if (val) {
 		x86_mov_imm(&j->buf, X86_RAX, val);
@@ -674,12 +725,12 @@ static void move_imm(struct jit *j, unsigned rd, uint64_t val)
 	} else {
 		jit_v_zero(j, JIT_R);
 	}
-	jit_v_store(j, rd, JIT_R);
+	store_low(j, is_double, rd, JIT_R);
 }
 
 JIT_INSN(FMOV_imm_s)
 {
-	move_imm(j, a->Rd, fp_expand_imm(a->sz ? FP_D : FP_S, a->imm8));
+	move_imm(j, a->sz, a->Rd, fp_expand_imm(a->sz ? FP_D : FP_S, a->imm8));
 }
 
 JIT_INSN(FMOV_vec_s)
@@ -701,8 +752,7 @@ JIT_INSN(FCSEL_s)
 	uint32_t w = a->sz ? X86_W : 0;
 
 	if (a->cond >= 14) {
-		jit_fp_load(j, a->sz, JIT_R, a->Rn);
-		jit_v_store(j, a->Rd, JIT_R);
+		store_low(j, a->sz, a->Rd, jit_fp_low(j, a->sz, JIT_R, a->Rn));
 		return;
 	}
 	enum x86_cc cc = jit_condition(j, a->cond);
@@ -710,7 +760,7 @@ JIT_INSN(FCSEL_s)
 	jit_v_elem_out(j, X86_RCX, a->sz ? 3 : 2, a->Rn, 0);
 	x86_cmov(b, cc, w, X86_RAX, x86_r(X86_RCX));
 	x86_v(b, X86_VMOVD_IN | w, JIT_R, 0, x86_r(X86_RAX));
-	jit_v_store(j, a->Rd, JIT_R);
+	store_low(j, a->sz, a->Rd, JIT_R);
 }
 
 static void to_gpr(struct jit *j, unsigned size, unsigned rd, unsigned rn, unsigned at)
@@ -739,7 +789,7 @@ JIT_INSN(FMOV_to_gpr_top)
 static void from_gpr(struct jit *j, uint32_t w, unsigned rd, unsigned rn)
 {
 	x86_v(&j->buf, X86_VMOVD_IN | w, JIT_R, 0, x86_r(jit_read_z(j, rn, X86_RAX)));
-	jit_v_store(j, rd, JIT_R);
+	store_low(j, w, rd, JIT_R);
 }
 
 JIT_INSN(FMOV_from_gpr_s)

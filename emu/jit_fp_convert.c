@@ -13,7 +13,7 @@ JIT_INSN(FCVT_s_d)
 	jit_v_zero(j, JIT_R);
 	x86_v(&j->buf, X86_VCVTSS2SD, JIT_R, JIT_R, jit_v_rm(j, a->Rn));
 	struct jit_slow *s = jit_fp_check_nan(j, true, JIT_R, JIT_R);
-	jit_v_store(j, a->Rd, JIT_R);
+	jit_v_store_low(j, 3, a->Rd, JIT_R);
 	jit_v_slow_end(j, s);
 }
 
@@ -21,8 +21,8 @@ JIT_INSN(FCVT_d_s)
 {
 	jit_v_zero(j, JIT_R);
 	x86_v(&j->buf, X86_VCVTSD2SS, JIT_R, JIT_R, jit_v_rm(j, a->Rn));
-	struct jit_slow *s = jit_fp_check_tiny(j, false);
-	jit_v_store(j, a->Rd, JIT_R);
+	struct jit_slow *s = jit_fp_check_tiny(j, false, JIT_R);
+	jit_v_store_low(j, 2, a->Rd, JIT_R);
 	jit_v_slow_end(j, s);
 }
 
@@ -107,7 +107,7 @@ JIT_INSN(SCVTF_gpr_s)
 
 	jit_v_zero(j, JIT_R);
 	x86_v(&j->buf, (a->sz ? X86_VCVTSI2SD : X86_VCVTSI2SS) | w, JIT_R, JIT_R, x86_r(reg));
-	jit_v_store(j, a->Rd, JIT_R);
+	jit_v_store_low(j, a->sz ? 3 : 2, a->Rd, JIT_R);
 }
 
 /* R = the unsigned integer in `reg`; the interpreter has those of 64 bits that use the top one. */
@@ -121,7 +121,7 @@ static void from_unsigned(struct jit *j, bool is_double, bool is_64, unsigned re
 	}
 	jit_v_zero(j, JIT_R);
 	x86_v(&j->buf, (is_double ? X86_VCVTSI2SD : X86_VCVTSI2SS) | X86_W, JIT_R, JIT_R, x86_r(reg));
-	jit_v_store(j, rd, JIT_R);
+	jit_v_store_low(j, is_double ? 3 : 2, rd, JIT_R);
 	if (s)
 		jit_v_slow_end(j, s);
 }
@@ -138,7 +138,7 @@ JIT_INSN(SCVTF_s)
 	jit_v_zero(j, JIT_R);
 	jit_v_elem_out(j, X86_RAX, a->sz ? 3 : 2, a->Rn, 0);
 	x86_v(&j->buf, a->sz ? X86_VCVTSI2SD | X86_W : X86_VCVTSI2SS, JIT_R, JIT_R, x86_r(X86_RAX));
-	jit_v_store(j, a->Rd, JIT_R);
+	jit_v_store_low(j, a->sz ? 3 : 2, a->Rd, JIT_R);
 }
 
 JIT_INSN(UCVTF_s)

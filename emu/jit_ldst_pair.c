@@ -99,8 +99,8 @@ static void load_pair_v(struct jit *j, const struct pair *p)
 	jit_fault_note(j, s);
 	jit_v_move(j, jit_v_load_op(p->scale), xmm, x86_m(X86_RAX, 0));
 	jit_v_move(j, jit_v_load_op(p->scale), xmm2, x86_m(X86_RAX, (int32_t)size));
-	jit_v_written(j, p->t);
-	jit_v_written(j, p->t2);
+	jit_v_written_low(j, p->t, p->scale);
+	jit_v_written_low(j, p->t2, p->scale);
 	if (p->writeback)
 		jit_write_back(j, p->n, p->writeback);
 	jit_slow_resume(j, s);

@@ -182,7 +182,7 @@ static void vector_access(struct jit *j, const struct access *a, int32_t at, str
 		before_access(j, s);
 		jit_v_move(j, a->is_load ? jit_v_load_op(a->scale) : jit_v_store_op(a->scale), xmm, rm);
 		if (a->is_load)
-			jit_v_written(j, t);
+			jit_v_written_low(j, t, a->scale);
 	}
 }
 

@@ -77,7 +77,7 @@ static void load_v(struct jit *j, unsigned va, unsigned t, unsigned scale)
 	} else {
 		jit_v_move(j, jit_v_load_op(scale), xmm, x86_mx(X86_RAX, va, 0, 0));
 	}
-	jit_v_written(j, t);
+	jit_v_written_low(j, t, scale);
 	jit_slow_resume(j, s);
 }
 

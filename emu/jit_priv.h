@@ -130,13 +130,16 @@ struct jit_insn {
 };
 
 /* Which vector registers the host's are: in XMM8 + i is Vn[i], if bit i of
- * `valid` is set, and memory has something else, if bit i of `dirty` is. */
+ * `valid` is set, and memory has something else, if bit i of `dirty` is. What is
+ * above the lowest word is known to be zero if bit i of clear[0] is set, above the
+ * lowest doubleword if that of clear[1] is. */
 enum { JIT_V_FIRST = 8, JIT_V_SLOTS = 8 };
 struct jit_vregs {
 	uint8_t n[JIT_V_SLOTS];     /* 0xff: none */
 	uint16_t used[JIT_V_SLOTS]; /* when, by `clock` */
 	uint16_t clock;
 	uint8_t valid, dirty, locked;
+	uint8_t clear[2];
 };
 
 /* A piece of code that is emitted behind the block. `emit` may use the members

@@ -187,7 +187,7 @@ void jit_v_store_elem(struct jit *j, unsigned size, unsigned n, unsigned xmm)
 	/* Up to the top, and down again. */
 	x86_v_shift_bytes(&j->buf, true, xmm, xmm, 16 - (1u << size));
 	x86_v_shift_bytes(&j->buf, false, xmm, xmm, 16 - (1u << size));
-	jit_v_store(j, n, xmm);
+	jit_v_store_low(j, size, n, xmm);
 }
 
 void jit_v_same(struct jit *j, unsigned size, bool q, unsigned rd, unsigned rn, unsigned rm, jit_v_fn *fn)

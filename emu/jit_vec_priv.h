@@ -102,10 +102,16 @@ static inline struct x86_rm jit_v_rm(struct jit *j, unsigned n)
 /* The one to compute all of Vn in, which is old until then; jit_v_written when it is done. */
 unsigned jit_v_target(struct jit *j, unsigned n);
 void jit_v_written(struct jit *j, unsigned n);
+/* The same, when what is above (1 << scale) bytes has been written with zeroes: 2 and 3 are made use of. */
+void jit_v_written_low(struct jit *j, unsigned n, unsigned scale);
+/* Whether that is known of Vn; 2 or 3. */
+bool jit_v_is_clear(struct jit *j, unsigned n, unsigned scale);
 
 /* Copies all of it. */
 void jit_v_load(struct jit *j, unsigned xmm, unsigned n);
 void jit_v_store(struct jit *j, unsigned n, unsigned xmm);
+/* The same, as jit_v_written_low. */
+void jit_v_store_low(struct jit *j, unsigned scale, unsigned n, unsigned xmm);
 /* 64 bits from byte `at`, 0 or 8; clears the rest. */
 void jit_v_load64(struct jit *j, unsigned xmm, unsigned n, unsigned at);
 /* The register that has Vn from byte `at` on in its lower part: its own, or `scratch`. */
@@ -130,7 +136,7 @@ static inline void jit_v_store_q(struct jit *j, bool q, unsigned n, unsigned xmm
 {
 	if (!q)
 		jit_vr(j, X86_VMOVQ, xmm, 0, xmm);
-	jit_v_store(j, n, xmm);
+	jit_v_store_low(j, q ? 4 : 3, n, xmm);
 }
 
 /* The lower element alone. */

@@ -80,6 +80,15 @@ static unsigned slot_of(struct jit *j, unsigned n)
 	return slot;
 }
 
+/* The slot's register has been written, what is above (1 << scale) bytes with zeroes. */
+static void set_clear(struct jit *j, unsigned slot, unsigned scale)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t *clear = &j->vregs.clear[i];
+		*clear = (uint8_t)((*clear & ~(1u << slot)) | (scale <= i + 2 ? 1u << slot : 0));
+	}
+}
+
 unsigned jit_v_get(struct jit *j, unsigned n)
 {
 	unsigned slot = slot_of(j, n);
@@ -87,6 +96,7 @@ unsigned jit_v_get(struct jit *j, unsigned n)
 	if (!(j->vregs.valid >> slot & 1)) {
 		jit_v_move(j, X86_VMOVUPS, JIT_V_FIRST + slot, home(n));
 		j->vregs.valid |= (uint8_t)(1u << slot);
+		set_clear(j, slot, 4);
 	}
 	return JIT_V_FIRST + slot;
 }
@@ -96,21 +106,39 @@ unsigned jit_v_target(struct jit *j, unsigned n)
 	return JIT_V_FIRST + slot_of(j, n);
 }
 
-void jit_v_written(struct jit *j, unsigned n)
+void jit_v_written_low(struct jit *j, unsigned n, unsigned scale)
 {
 	unsigned slot = slot_of(j, n);
 
 	j->vregs.valid |= (uint8_t)(1u << slot);
 	j->vregs.dirty |= (uint8_t)(1u << slot);
+	set_clear(j, slot, scale);
 }
 
-void jit_v_store(struct jit *j, unsigned n, unsigned xmm)
+void jit_v_written(struct jit *j, unsigned n)
+{
+	jit_v_written_low(j, n, 4);
+}
+
+bool jit_v_is_clear(struct jit *j, unsigned n, unsigned scale)
+{
+	unsigned slot = jit_v_get(j, n) - JIT_V_FIRST;
+
+	return j->vregs.clear[scale > 2] >> slot & 1;
+}
+
+void jit_v_store_low(struct jit *j, unsigned scale, unsigned n, unsigned xmm)
 {
 	unsigned target = jit_v_target(j, n);
 
 	if (target != xmm)
 		jit_v_move(j, X86_VMOVAPS, target, x86_r(xmm));
-	jit_v_written(j, n);
+	jit_v_written_low(j, n, scale);
+}
+
+void jit_v_store(struct jit *j, unsigned n, unsigned xmm)
+{
+	jit_v_store_low(j, 4, n, xmm);
 }
 
 void jit_v_load(struct jit *j, unsigned xmm, unsigned n)

@@ -164,6 +164,7 @@ enum {
 	X86_VROUNDPS = 0x08 | X86_V3A,           /* PD, SS, SD: the next opcodes */
 	X86_VCVTPH2PS = 0x13 | X86_V38,
 	X86_VCVTPS2PH = 0x1d | X86_V3A,          /* the source is the `reg` */
+	X86_VFMADD213 = 0xa8 | X86_V38,          /* as VFMADD231, but: reg = src * reg + rm */
 	X86_VFMADD231 = 0xb8 | X86_V38,          /* packed; scalar: + 1; X86_W: doubles. reg += src * rm */
 	X86_VFMSUB231 = 0xba | X86_V38,          /* reg = src * rm - reg */
 	X86_VFNMADD231 = 0xbc | X86_V38,         /* reg = -(src * rm) + reg */
