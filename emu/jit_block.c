@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-enum { BLOCKS_PER_CHAIN = 4, BLOCKS_PER_PAGE_CHAIN = 32 };
+enum { BLOCKS_PER_CHAIN = 1, BLOCKS_PER_PAGE_CHAIN = 32 };
 
 static uint32_t hash_size(const struct jit *j)
 {
@@ -21,10 +21,12 @@ static uint32_t page_hash_size(const struct jit *j)
 	return j->max_blocks / BLOCKS_PER_PAGE_CHAIN;
 }
 
-/* Programs are at the same addresses, one as the other. */
+/* Programs are at the same addresses, one as the other, and so are libraries in their pages. */
 static struct jit_block **hash_chain(struct jit *j, uint64_t pc, uint64_t pa)
 {
-	return &j->hash[((uint32_t)(pc >> 2) ^ (uint32_t)(pa >> EMU_PAGE_BITS) * 0x9e3779b1u >> 8) & (hash_size(j) - 1)];
+	uint64_t key = pc >> 2 ^ pa >> EMU_PAGE_BITS << 20;
+
+	return &j->hash[key * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (hash_size(j) - 1)];
 }
 
 static struct jit_block **page_chain(struct jit *j, uint64_t pa)
@@ -48,7 +50,7 @@ struct jit_block *jit_block_add(struct jit *j)
 
 	*block = (struct jit_block){ .pc = j->block_pc, .pa = j->block_pa, .flags = j->block_flags, .code = j->block_code,
 		.n = (uint16_t)j->n, .size = (uint16_t)(x86_here(&j->buf) - j->block_code),
-		.drops = j->drops, .hash_next = *hash_at, .hash_at = hash_at, .page_next = *page_at, .page_at = page_at };
+		.gen = j->block_gen, .hash_next = *hash_at, .hash_at = hash_at, .page_next = *page_at, .page_at = page_at };
 	if (block->hash_next)
 		block->hash_next->hash_at = &block->hash_next;
 	if (block->page_next)
@@ -67,7 +69,7 @@ static void unlink_block(struct jit *j, struct jit_block *block)
 	*block->page_at = block->page_next;
 	if (block->page_next)
 		block->page_next->page_at = block->page_at;
-	block->dropped = true;
+	block->gen = 0;
 	jit_stat_set(j, EMU_STAT_JIT_BLOCKS, j->stats[EMU_STAT_JIT_BLOCKS] - 1);
 }
 
@@ -77,7 +79,7 @@ void jit_block_evict(struct jit *j, uint32_t start, uint32_t end)
 		struct jit_block *block = &j->blocks[j->block_tail & (j->max_blocks - 1)];
 		if (block->code < start || block->code >= end)
 			return;
-		if (!block->dropped && block->drops == j->drops) {
+		if (block->gen == j->block_gen) {
 			unlink_block(j, block);
 			jit_count(j, EMU_STAT_JIT_EVICTED, 1);
 		}
@@ -113,7 +115,8 @@ void emu_jit_drop_all(struct emu_cpu *cpu)
 	/* The code itself may be running: it goes when its turn comes. */
 	memset(j->hash, 0, hash_size(j) * sizeof(j->hash[0]));
 	memset(j->pages, 0, page_hash_size(j) * sizeof(j->pages[0]));
-	j->drops++;
+	if (++j->block_gen == 0)
+		j->block_gen = 1;
 	jit_count(j, EMU_STAT_JIT_DROPPED, j->stats[EMU_STAT_JIT_BLOCKS]);
 	jit_stat_set(j, EMU_STAT_JIT_BLOCKS, 0);
 	jit_context_renew_all(j);
@@ -121,7 +124,9 @@ void emu_jit_drop_all(struct emu_cpu *cpu)
 
 bool jit_block_init(struct jit *j)
 {
-	j->blocks = malloc(j->max_blocks * sizeof(j->blocks[0]));
+	_Static_assert(sizeof(j->blocks[0]) == JIT_BLOCK_SIZE, "a block is one line of the host's cache");
+	j->block_gen = 1;
+	j->blocks = aligned_alloc(JIT_BLOCK_SIZE, j->max_blocks * sizeof(j->blocks[0]));
 	j->hash = calloc(hash_size(j), sizeof(j->hash[0]));
 	j->pages = calloc(page_hash_size(j), sizeof(j->pages[0]));
 	return j->blocks && j->hash && j->pages;

@@ -29,10 +29,18 @@
  */
 #include "emu/jit_priv.h"
 
+#include "emu/access_priv.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+/* Linux 5.14 */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
 
 enum {
 	BLOCK_ROOM = 64 << 10,   /* more than a block ever needs */
@@ -107,7 +115,7 @@ void jit_cache_begin(struct jit *j)
 {
 	while (x86_here(&j->buf) % 64)
 		x86_u8(&j->buf, 0xcc);
-	j->code_start = j->limit = x86_here(&j->buf);
+	j->code_start = j->limit = j->touched = x86_here(&j->buf);
 	j->code_end = j->code_start + j->n_regions * j->region_size;
 }
 
@@ -166,6 +174,17 @@ void jit_cache_empty(struct jit *j)
 		evict_next(j);
 }
 
+/* Has the host map what code may be put down in before long, in two calls, and not in a
+ * fault for each page of either mapping. A host that cannot do that has the faults. */
+static void touch_memory(struct jit *j)
+{
+	size_t start = j->touched & ~EMU_PAGE_MASK, size = ((j->limit + EMU_PAGE_MASK) & ~EMU_PAGE_MASK) - start;
+
+	madvise(j->buf.start + start, size, MADV_POPULATE_WRITE);
+	madvise((void *)(uintptr_t)(j->buf.exec + start), size, MADV_POPULATE_READ);
+	j->touched = j->limit;
+}
+
 void jit_cache_make_room(struct jit *j)
 {
 	for (;;) {
@@ -178,6 +197,8 @@ void jit_cache_make_room(struct jit *j)
 			j->limit = j->code_start;
 		}
 		evict_next(j);
+		if (j->touched < j->limit)
+			touch_memory(j);
 	}
 }
 

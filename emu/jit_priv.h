@@ -114,11 +114,11 @@ struct jit_block {
 	uint32_t code; /* offset */
 	uint16_t n;    /* instructions */
 	uint16_t size; /* bytes of code */
-	uint32_t drops; /* jit.drops when it was made */
-	bool dropped;   /* no longer in the hashes */
+	uint32_t gen;  /* jit.block_gen when it was made; 0: it is no longer in the hashes */
 	struct jit_block *hash_next, **hash_at; /* what points to it */
 	struct jit_block *page_next, **page_at;
 };
+enum { JIT_BLOCK_SIZE = 64 };
 
 struct jit_insn {
 	uint32_t word;
@@ -263,6 +263,7 @@ struct jit {
 	struct jit_jump *jumps;     /* all contexts' tables */
 	uint32_t code_start, code_end; /* where blocks are */
 	uint32_t limit;             /* code may be put down to here; the start of the oldest region, or code_end */
+	uint32_t touched;           /* to here the host has given memory */
 	uint32_t region_size;
 	unsigned n_regions;
 	struct jit_region *regions;
@@ -278,7 +279,7 @@ struct jit {
 	/* blocks, from the oldest on: rings, whose sizes are powers of two */
 	struct jit_block *blocks;
 	uint32_t block_head, block_tail, max_blocks;
-	uint32_t drops;             /* counts the times that all blocks were dropped */
+	uint32_t block_gen;         /* from 1 on: counts the times that all blocks were dropped */
 	struct jit_block **hash;    /* by pc */
 	struct jit_block **pages;   /* by physical page: chained by page_next, mixed */
 	struct jit_fault *faults;
