@@ -15,7 +15,12 @@ struct jit_slow *jit_slow_add(struct jit *j, void (*emit)(struct jit *j, const s
 {
 	struct jit_slow *s = &j->slow[j->n_slow++];
 
-	*s = (struct jit_slow){ .emit = emit, .pc = j->pc, .index = j->i, .vregs = j->vregs };
+	/* All but resume_vregs, which goes with `resume`: there are many of these. */
+	memset(s, 0, offsetof(struct jit_slow, vregs));
+	s->emit = emit;
+	s->pc = j->pc;
+	s->index = j->i;
+	s->vregs = j->vregs;
 	return s;
 }
 

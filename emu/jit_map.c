@@ -18,7 +18,7 @@
 #include "emu/jit_vec_priv.h"
 
 struct uses {
-	unsigned x[32], v[32];
+	uint16_t x[32], v[32];
 	uint32_t v_written;
 };
 
@@ -31,7 +31,7 @@ static void count_load_store(struct uses *u, uint32_t word)
 {
 	unsigned t = bits(word, 0, 5), class = bits(word, 28, 2);
 	bool is_vector = bits(word, 26, 1), is_literal = class == 1 && !bits(word, 24, 1), is_pair = class == 2;
-	unsigned *transferred = is_vector ? u->v : u->x;
+	uint16_t *transferred = is_vector ? u->v : u->x;
 
 	transferred[t]++;
 	if (is_vector && (bits(word, 22, 1) || is_literal))
@@ -108,7 +108,8 @@ static void count_simd(struct uses *u, uint32_t word)
 
 static void count(struct uses *u, uint32_t word)
 {
-	unsigned op = bits(word, 25, 4), sp = u->x[31];
+	unsigned op = bits(word, 25, 4);
+	uint16_t sp = u->x[31];
 
 	if ((op & 5) == 4)
 		count_load_store(u, word);
@@ -122,28 +123,33 @@ static void count(struct uses *u, uint32_t word)
 		count_simd(u, word);
 }
 
-static unsigned most(const unsigned *uses, const uint8_t *pin, bool pinned, bool least)
-{
-	unsigned best = 32;
-
-	for (unsigned n = 0; n < 32; n++)
-		if ((pin[n] != X86_NO_REG) == pinned && (best == 32 || (least ? uses[n] < uses[best] : uses[n] > uses[best])))
-			best = n;
-	return best;
-}
-
 static void choose_general(struct jit *j, struct uses *u, bool loops)
 {
 	/* An exchange is four accesses, which a loop makes once. */
 	unsigned worth = loops ? 2 : 6;
+	uint32_t pinned = 0, wanted = 0;
 
-	for (;;) {
-		unsigned in = most(u->x, j->pin, false, false), out = most(u->x, j->pin, true, true);
-		if (j->n_swaps == JIT_PINNED || u->x[in] < u->x[out] + worth)
+	for (unsigned n = 0; n < 32; n++) {
+		if (j->pin[n] != X86_NO_REG)
+			pinned |= 1u << n;
+		else if (u->x[n] >= worth)
+			wanted |= 1u << n;
+	}
+	while (wanted && j->n_swaps < JIT_PINNED) {
+		unsigned in = (unsigned)__builtin_ctz(wanted), out = (unsigned)__builtin_ctz(pinned);
+		for (uint32_t rest = wanted; rest; rest &= rest - 1)
+			if (u->x[__builtin_ctz(rest)] > u->x[in])
+				in = (unsigned)__builtin_ctz(rest);
+		for (uint32_t rest = pinned; rest; rest &= rest - 1)
+			if (u->x[__builtin_ctz(rest)] < u->x[out])
+				out = (unsigned)__builtin_ctz(rest);
+		if (u->x[in] < u->x[out] + worth)
 			return;
 		j->swap[j->n_swaps++] = (struct jit_swap){ .reg = j->pin[out], .usual = (uint8_t)out, .now = (uint8_t)in };
 		j->pin[in] = j->pin[out];
 		j->pin[out] = X86_NO_REG;
+		wanted &= ~(1u << in);
+		pinned = (pinned & ~(1u << out)) | 1u << in;
 	}
 }
 
@@ -174,19 +180,31 @@ static bool is_loop(const struct jit *j)
 	       j->block_flags >> JIT_FLAG_BTYPE_POS == 0 && !(j->debug & EMU_JIT_NO_CHAIN);
 }
 
+/* Whether other registers than usual may be worth their while: a block that calls the
+ * interpreter has its registers where that looks for them, and a short one has few uses. */
+static bool may_choose(const struct jit *j, bool loops)
+{
+	enum { FEW = 4 };
+
+	if (!loops && j->n < FEW)
+		return false;
+	for (unsigned i = 0; i < j->n; i++)
+		if (!j->insn[i].native)
+			return false;
+	return true;
+}
+
 void jit_map_enter(struct jit *j)
 {
-	struct uses u = { 0 };
-	bool loops = is_loop(j), calls = false;
+	bool loops = is_loop(j);
 
 	memcpy(j->pin, jit_pin, sizeof(j->pin));
 	j->n_swaps = 0;
 	jit_v_reset(j);
-	for (unsigned i = 0; i < j->n; i++) {
-		calls |= !j->insn[i].native;
-		count(&u, j->insn[i].word);
-	}
-	if (!calls) {
+	if (may_choose(j, loops)) {
+		struct uses u = { 0 };
+		for (unsigned i = 0; i < j->n; i++)
+			count(&u, j->insn[i].word);
 		choose_general(j, &u, loops);
 		for (unsigned i = 0; i < j->n_swaps; i++) {
 			x86_store(&j->buf, X86_W, jit_x_home(j->swap[i].usual), j->swap[i].reg);

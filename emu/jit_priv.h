@@ -91,6 +91,12 @@ struct jit_op {
 };
 extern const struct jit_op jit_ops[A64_OP_COUNT];
 
+/* What else is known of an instruction once the vCPU is. */
+enum {
+	JIT_OP_DEFINED = 1 << 0, /* it has the features that it needs */
+	JIT_OP_FP = 1 << 1,      /* CPACR_EL1.FPEN may trap it */
+};
+
 #define JIT_INSN(name) void jit_##name(struct jit *j, const struct a64_args_##name *a)
 
 /* ---- Blocks ---- */
@@ -151,11 +157,11 @@ struct jit_slow {
 	unsigned index;
 	uint32_t branch[4]; /* to bind to the piece's start; 0: none */
 	uint32_t resume;    /* where the piece returns to */
-	struct jit_vregs vregs, resume_vregs;
 	uint32_t fault;     /* the host instruction that may trap, + 1; 0: none */
+	uint8_t reg, reg2, size, kind;
 	const void *fn;
 	uint64_t arg;
-	uint8_t reg, reg2, size, kind;
+	struct jit_vregs vregs, resume_vregs;
 };
 
 /* A host register that has another guest register in the current block. */
@@ -268,6 +274,7 @@ struct jit {
 	unsigned n_regions;
 	struct jit_region *regions;
 	unsigned debug;             /* EMU_JIT_* */
+	uint8_t op_kind[A64_OP_COUNT]; /* JIT_OP_* */
 	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_link, thunk_call; /* emu/jit.c */
 	uint32_t v_consts;          /* constants of emu/jit_vec.c */
 	uint32_t host_has;          /* JIT_HOST_MASK: what this host has */
@@ -497,6 +504,7 @@ void jit_block_evict(struct jit *j, uint32_t start, uint32_t end);
 /* Makes the block at `pc`, physical address `pa`, of the page at `host`. Others
  * may go for that. */
 struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const uint32_t *host, uint32_t flags);
+void jit_decode_init(struct jit *j);
 /* For the block's flags, as far as they are set. */
 void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret);
 /* Whether the block's page has it. */

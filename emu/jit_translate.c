@@ -75,6 +75,13 @@ static bool has_features(const struct emu_cpu *cpu, unsigned op)
 	return true;
 }
 
+void jit_decode_init(struct jit *j)
+{
+	for (unsigned op = 0; op < A64_OP_COUNT; op++)
+		j->op_kind[op] = (uint8_t)((has_features(j->cpu, op) ? JIT_OP_DEFINED : 0) |
+					   (a64_encodings[op].fp ? JIT_OP_FP : 0));
+}
+
 /* The properties of an instruction whose translator the current translation may use, else -1. */
 static int native_props(const struct jit *j, unsigned op, const union a64_args *args, uint32_t word)
 {
@@ -89,7 +96,7 @@ static int native_props(const struct jit *j, unsigned op, const union a64_args *
 		return -1;
 	if (props & JIT_VEC && !jit_vec_is_native(j, props, word))
 		return -1;
-	if (a64_encodings[op].fp && j->block_flags & JIT_FLAG_FP_TRAP)
+	if (j->block_flags & JIT_FLAG_FP_TRAP && j->op_kind[op] & JIT_OP_FP)
 		return -1;
 	return (int)(props & JIT_BLOCK_MASK);
 }
@@ -99,7 +106,7 @@ void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret)
 	enum a64_op op;
 
 	ret->word = word;
-	ret->op = a64_decode(word, &op, &ret->args) && has_features(j->cpu, op) ? (uint16_t)op : A64_OP_COUNT;
+	ret->op = a64_decode(word, &op, &ret->args) && j->op_kind[op] & JIT_OP_DEFINED ? (uint16_t)op : A64_OP_COUNT;
 	int props = native_props(j, ret->op, &ret->args, word);
 	ret->native = props >= 0;
 	if (!ret->native)
@@ -173,38 +180,32 @@ static bool flags_dead_at_end(struct jit *j)
 	return last->op == A64_B || last->op == A64_BL || flags_dead_at(j, pc + 4);
 }
 
-/* Which of the instructions that set NZCV have to put it in memory. */
+/* Whether NZCV, which the instruction before `k` has set, is read from memory: by those from `k` on in
+ * the block, JIT_USES or JIT_RAISES, or behind its end. */
+static bool flags_are_read(struct jit *j, unsigned k)
+{
+	/* Users right behind it find NZCV in the host's flags. */
+	bool clobbered = false;
+
+	for (; k < j->n && (j->insn[k].props & JIT_USES) && !clobbered; k++) {
+		if (j->insn[k].props & JIT_SETS)
+			return false;
+		clobbered = j->insn[k].props & JIT_CLOBBERS;
+	}
+	for (; k < j->n; k++) {
+		if (j->insn[k].props & (JIT_USES | JIT_RAISES))
+			return true;
+		if (j->insn[k].props & JIT_SETS)
+			return false;
+	}
+	return !flags_dead_at_end(j);
+}
+
 static void find_flag_uses(struct jit *j)
 {
-	bool end_dead = flags_dead_at_end(j);
-
-	for (unsigned i = 0; i < j->n; i++) {
-		bool to_mem = !end_dead;
-		unsigned k = i + 1;
-		if (!(j->insn[i].props & JIT_SETS))
-			continue;
-		/* Users right behind it find NZCV in the host's flags. */
-		bool clobbered = false;
-		for (; k < j->n && (j->insn[k].props & JIT_USES) && !clobbered; k++) {
-			if (j->insn[k].props & JIT_SETS) {
-				to_mem = false;
-				goto done;
-			}
-			clobbered = j->insn[k].props & JIT_CLOBBERS;
-		}
-		for (; k < j->n; k++) {
-			if (j->insn[k].props & (JIT_USES | JIT_RAISES)) {
-				to_mem = true;
-				break;
-			}
-			if (j->insn[k].props & JIT_SETS) {
-				to_mem = false;
-				break;
-			}
-		}
-done:
-		j->insn[i].flags_to_mem = to_mem;
-	}
+	for (unsigned i = 0; i < j->n; i++)
+		if (j->insn[i].props & JIT_SETS)
+			j->insn[i].flags_to_mem = flags_are_read(j, i + 1);
 }
 
 static void decode_block(struct jit *j)
@@ -259,14 +260,14 @@ static void emit_slow(struct jit *j)
 {
 	/* Slow paths may add more. */
 	for (unsigned i = 0; i < j->n_slow; i++) {
-		const struct jit_slow s = j->slow[i];
-		for (unsigned k = 0; k < sizeof(s.branch) / sizeof(s.branch[0]); k++)
-			if (s.branch[k])
-				x86_bind_here(&j->buf, s.branch[k]);
-		if (s.fault)
-			jit_cache_add_fault(j, s.fault - 1, x86_here(&j->buf));
-		j->vregs = s.vregs;
-		s.emit(j, &s);
+		const struct jit_slow *s = &j->slow[i];
+		for (unsigned k = 0; k < sizeof(s->branch) / sizeof(s->branch[0]); k++)
+			if (s->branch[k])
+				x86_bind_here(&j->buf, s->branch[k]);
+		if (s->fault)
+			jit_cache_add_fault(j, s->fault - 1, x86_here(&j->buf));
+		j->vregs = s->vregs;
+		s->emit(j, s);
 	}
 }
 

@@ -137,58 +137,66 @@ enum x86_cc {
 	X86_S, X86_NS, X86_P, X86_NP, X86_L, X86_GE, X86_LE, X86_G,
 };
 
-/* The ModRM byte, and what it needs of SIB and displacement. */
+/* The ModRM byte, and what it needs of SIB and displacement. Puts down more bytes than it is long. */
 static inline void x86_modrm(struct x86_buf *b, unsigned reg, struct x86_rm rm)
 {
-	bool sib = rm.mem && (rm.index != X86_NO_REG || ((rm.base & 7) == X86_RSP && rm.base != X86_RIP));
+	unsigned bytes = (reg & 7) << 3 | (rm.base & 7), size = 1, disp_size = 0;
+	uint32_t disp = (uint32_t)rm.disp;
 
-	if (rm.base == X86_RIP) {
-		x86_u8(b, (reg & 7) << 3 | X86_RBP);
-		x86_u32(b, (uint32_t)rm.disp - (uint32_t)(b->p + 4 - b->start));
-		return;
+	if (!rm.mem) {
+		bytes |= 3 << 6;
+	} else if (rm.base == X86_RIP) {
+		bytes |= X86_RBP;
+		disp_size = 4;
+		disp -= (uint32_t)(b->p + 5 - b->start);
+	} else {
+		if (rm.disp != (int8_t)rm.disp) {
+			bytes |= 2 << 6;
+			disp_size = 4;
+		} else if (rm.disp != 0 || (rm.base & 7) == X86_RBP) {
+			bytes |= 1 << 6;
+			disp_size = 1;
+		}
+		if (rm.index != X86_NO_REG || (rm.base & 7) == X86_RSP) {
+			unsigned index = rm.index == X86_NO_REG ? X86_RSP : rm.index & 7;
+			bytes = (bytes & ~7u) | X86_RSP | ((unsigned)rm.scale << 6 | index << 3 | (rm.base & 7)) << 8;
+			size = 2;
+		}
 	}
-	unsigned mod, low = sib ? X86_RSP : rm.base & 7;
-	if (!rm.mem)
-		mod = 3;
-	else if (rm.disp == 0 && (rm.base & 7) != X86_RBP)
-		mod = 0;
-	else
-		mod = rm.disp == (int8_t)rm.disp ? 1 : 2;
-	x86_u8(b, mod << 6 | (reg & 7) << 3 | low);
-	if (sib)
-		x86_u8(b, (unsigned)rm.scale << 6 | (rm.index == X86_NO_REG ? X86_RSP : rm.index & 7) << 3 | (rm.base & 7));
-	if (mod == 1)
-		x86_u8(b, (uint8_t)rm.disp);
-	else if (mod == 2)
-		x86_u32(b, (uint32_t)rm.disp);
+	uint64_t all = bytes | (uint64_t)disp << 8 * size;
+	memcpy(b->p, &all, 8);
+	b->p += size + disp_size;
 }
 
 /* Any instruction with a ModRM byte. What follows it (an immediate) is the caller's to add. */
 static inline void x86_op(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
 {
 	unsigned rex = (op & X86_W ? 8 : 0) | (reg & 8) >> 1 | (rm.base & 8) >> 3;
+	uint64_t bytes = 0;
+	unsigned n = 0;
 
 	if (rm.mem && rm.index != X86_NO_REG)
 		rex |= (rm.index & 8) >> 2;
 	if ((op & X86_B8 && reg >= X86_RSP) || (op & X86_RM8 && !rm.mem && rm.base >= X86_RSP))
 		rex |= 0x40; /* SPL to DIL, not AH to BH */
-	if (op & X86_LOCK)
-		x86_u8(b, 0xf0);
-	if (op & X86_66)
-		x86_u8(b, 0x66);
-	if (op & X86_F3)
-		x86_u8(b, 0xf3);
-	if (op & X86_F2)
-		x86_u8(b, 0xf2);
+	if (op & (X86_LOCK | X86_66 | X86_F3 | X86_F2)) {
+		if (op & X86_LOCK)
+			bytes = 0xf0, n = 8;
+		if (op & X86_66)
+			bytes |= (uint64_t)0x66 << n, n += 8;
+		if (op & (X86_F3 | X86_F2))
+			bytes |= (uint64_t)(op & X86_F3 ? 0xf3 : 0xf2) << n, n += 8;
+	}
 	if (rex)
-		x86_u8(b, 0x40 | rex);
-	if (op & (X86_0F | X86_0F38 | X86_0F3A))
-		x86_u8(b, 0x0f);
-	if (op & X86_0F38)
-		x86_u8(b, 0x38);
-	if (op & X86_0F3A)
-		x86_u8(b, 0x3a);
-	x86_u8(b, op & 0xff);
+		bytes |= (uint64_t)(0x40 | rex) << n, n += 8;
+	if (op & (X86_0F | X86_0F38 | X86_0F3A)) {
+		bytes |= (uint64_t)0x0f << n, n += 8;
+		if (op & (X86_0F38 | X86_0F3A))
+			bytes |= (uint64_t)(op & X86_0F38 ? 0x38 : 0x3a) << n, n += 8;
+	}
+	bytes |= (uint64_t)(op & 0xff) << n;
+	memcpy(b->p, &bytes, 8);
+	b->p += n / 8 + 1;
 	x86_modrm(b, reg, rm);
 }
 
