@@ -7,7 +7,7 @@
 
 #include "emu/access_priv.h"
 
-#include <stdlib.h>
+#include <sys/mman.h>
 
 enum { BLOCKS_PER_CHAIN = 1, BLOCKS_PER_PAGE_CHAIN = 32 };
 
@@ -21,12 +21,15 @@ static uint32_t page_hash_size(const struct jit *j)
 	return j->max_blocks / BLOCKS_PER_PAGE_CHAIN;
 }
 
-/* Programs are at the same addresses, one as the other, and so are libraries in their pages. */
+/* A page's blocks are near each other in the table: who looks for one has looked for, or made,
+ * one of the same page before. Programs are at the same addresses, one as the other, and
+ * libraries' pages at many, so both addresses tell where. */
 static struct jit_block **hash_chain(struct jit *j, uint64_t pc, uint64_t pa)
 {
-	uint64_t key = pc >> 2 ^ pa >> EMU_PAGE_BITS << 20;
+	enum { LINE = 64 / sizeof(struct jit_block *) };
+	uint64_t page = (pc >> EMU_PAGE_BITS ^ pa >> EMU_PAGE_BITS << 20) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
 
-	return &j->hash[key * UINT64_C(0x9e3779b97f4a7c15) >> 32 & (hash_size(j) - 1)];
+	return &j->hash[(page * LINE + (pc & EMU_PAGE_MASK) / 8) & (hash_size(j) - 1)];
 }
 
 static struct jit_block **page_chain(struct jit *j, uint64_t pa)
@@ -122,19 +125,36 @@ void emu_jit_drop_all(struct emu_cpu *cpu)
 	jit_context_renew_all(j);
 }
 
+/* Zeroed, and looked at all over: in large pages where the host has them. */
+static void *table_new(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, size, MADV_HUGEPAGE);
+	return p;
+}
+
+static void table_free(void *p, size_t size)
+{
+	if (p)
+		munmap(p, size);
+}
+
 bool jit_block_init(struct jit *j)
 {
-	_Static_assert(sizeof(j->blocks[0]) == JIT_BLOCK_SIZE, "a block is one line of the host's cache");
+	_Static_assert(sizeof(j->blocks[0]) == 64, "a block is one line of the host's cache");
 	j->block_gen = 1;
-	j->blocks = aligned_alloc(JIT_BLOCK_SIZE, j->max_blocks * sizeof(j->blocks[0]));
-	j->hash = calloc(hash_size(j), sizeof(j->hash[0]));
-	j->pages = calloc(page_hash_size(j), sizeof(j->pages[0]));
+	j->blocks = table_new(j->max_blocks * sizeof(j->blocks[0]));
+	j->hash = table_new(hash_size(j) * sizeof(j->hash[0]));
+	j->pages = table_new(page_hash_size(j) * sizeof(j->pages[0]));
 	return j->blocks && j->hash && j->pages;
 }
 
 void jit_block_fini(struct jit *j)
 {
-	free(j->blocks);
-	free(j->hash);
-	free(j->pages);
+	table_free(j->blocks, j->max_blocks * sizeof(j->blocks[0]));
+	table_free(j->hash, hash_size(j) * sizeof(j->hash[0]));
+	table_free(j->pages, page_hash_size(j) * sizeof(j->pages[0]));
 }

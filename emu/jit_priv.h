@@ -124,7 +124,6 @@ struct jit_block {
 	struct jit_block *hash_next, **hash_at; /* what points to it */
 	struct jit_block *page_next, **page_at;
 };
-enum { JIT_BLOCK_SIZE = 64 };
 
 struct jit_insn {
 	uint32_t word;
