@@ -171,22 +171,13 @@ static void choose_vector(struct jit *j, struct uses *u)
 	}
 }
 
-/* Whether the block's last instruction may go back to its first. */
-static bool is_loop(const struct jit *j)
-{
-	uint64_t target;
-
-	return jit_branch_target(&j->insn[j->n - 1], j->block_pc + 4 * (j->n - 1), &target) && target == j->block_pc &&
-	       j->block_flags >> JIT_FLAG_BTYPE_POS == 0 && !(j->debug & EMU_JIT_NO_CHAIN);
-}
-
 /* Whether other registers than usual may be worth their while: a block that calls the
  * interpreter has its registers where that looks for them, and a short one has few uses. */
-static bool may_choose(const struct jit *j, bool loops)
+static bool may_choose(const struct jit *j)
 {
 	enum { FEW = 4 };
 
-	if (!loops && j->n < FEW)
+	if (!j->loops && j->n < FEW)
 		return false;
 	for (unsigned i = 0; i < j->n; i++)
 		if (!j->insn[i].native)
@@ -196,25 +187,23 @@ static bool may_choose(const struct jit *j, bool loops)
 
 void jit_map_enter(struct jit *j)
 {
-	bool loops = is_loop(j);
-
 	memcpy(j->pin, jit_pin, sizeof(j->pin));
 	j->n_swaps = 0;
 	jit_v_reset(j);
-	if (may_choose(j, loops)) {
+	if (may_choose(j)) {
 		struct uses u = { 0 };
 		for (unsigned i = 0; i < j->n; i++)
 			count(&u, j->insn[i].word);
-		choose_general(j, &u, loops);
+		choose_general(j, &u, j->loops);
 		for (unsigned i = 0; i < j->n_swaps; i++) {
 			x86_store(&j->buf, X86_W, jit_x_home(j->swap[i].usual), j->swap[i].reg);
 			x86_load(&j->buf, X86_W, j->swap[i].reg, jit_x_home(j->swap[i].now));
 		}
-		if (loops)
+		if (j->loops)
 			choose_vector(j, &u);
 	}
 	j->loop_vregs = j->vregs;
-	j->loop_entry = loops ? x86_here(&j->buf) : 0;
+	j->loop_entry = j->loops ? x86_here(&j->buf) : 0;
 }
 
 void jit_map_leave(struct jit *j)

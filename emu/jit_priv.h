@@ -312,6 +312,10 @@ struct jit {
 	uint8_t pin[32];            /* as jit_pin */
 	struct jit_swap swap[JIT_PINNED];
 	unsigned n_swaps;
+	/* Behind the branch insn[seam], where it is taken, come those at seam_target; n: there is no such branch. */
+	unsigned seam;
+	uint64_t seam_target;
+	bool loops;                 /* the last instruction may lead to the first */
 	uint32_t loop_entry;        /* where the block goes back to from its end; 0: it does not */
 	struct jit_vregs loop_vregs;/* there */
 	bool sp_checked;            /* SP is known to be aligned */
@@ -521,6 +525,12 @@ static inline void jit_take_next(struct jit *j)
 {
 	j->i++;
 	j->pc += 4;
+}
+
+/* The address of insn[i]. */
+static inline uint64_t jit_pc_of(const struct jit *j, unsigned i)
+{
+	return i > j->seam ? j->seam_target + 4 * (i - j->seam - 1) : j->block_pc + 4 * i;
 }
 
 /* Where the branch goes to, if the instruction is one whose target is in its encoding. */

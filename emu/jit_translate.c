@@ -173,11 +173,17 @@ bool jit_branch_target(const struct jit_insn *insn, uint64_t pc, uint64_t *ret_t
 static bool flags_dead_at_end(struct jit *j)
 {
 	const struct jit_insn *last = &j->insn[j->n - 1];
-	uint64_t pc = j->block_pc + 4 * (j->n - 1), target;
+	uint64_t pc = jit_pc_of(j, j->n - 1), target;
 
 	if (j->verified || !jit_branch_target(last, pc, &target) || !flags_dead_at(j, target))
 		return false;
 	return last->op == A64_B || last->op == A64_BL || flags_dead_at(j, pc + 4);
+}
+
+/* Where the branch in the middle is not taken: the same. */
+static bool flags_dead_at_seam(struct jit *j)
+{
+	return !j->verified && flags_dead_at(j, jit_pc_of(j, j->seam) + 4);
 }
 
 /* Whether NZCV, which the instruction before `k` has set, is read from memory: by those from `k` on in
@@ -190,10 +196,12 @@ static bool flags_are_read(struct jit *j, unsigned k)
 	for (; k < j->n && (j->insn[k].props & JIT_USES) && !clobbered; k++) {
 		if (j->insn[k].props & JIT_SETS)
 			return false;
-		clobbered = j->insn[k].props & JIT_CLOBBERS;
+		if (k == j->seam && !flags_dead_at_seam(j))
+			return true;
+		clobbered = j->insn[k].props & JIT_CLOBBERS || k == j->seam;
 	}
 	for (; k < j->n; k++) {
-		if (j->insn[k].props & (JIT_USES | JIT_RAISES))
+		if (j->insn[k].props & (JIT_USES | JIT_RAISES) || (k == j->seam && !flags_dead_at_seam(j)))
 			return true;
 		if (j->insn[k].props & JIT_SETS)
 			return false;
@@ -206,6 +214,45 @@ static void find_flag_uses(struct jit *j)
 	for (unsigned i = 0; i < j->n; i++)
 		if (j->insn[i].props & JIT_SETS)
 			j->insn[i].flags_to_mem = flags_are_read(j, i + 1);
+}
+
+static bool is_conditional(const struct jit_insn *insn)
+{
+	return insn->native && insn->op != A64_B && insn->op != A64_BL &&
+	       !(insn->op == A64_B_cond && ((const struct a64_args_B_cond *)(const void *)&insn->args)->cond >= 14);
+}
+
+/*
+ * A loop of two blocks, of which this is the lower one: it ends by a conditional
+ * branch back, and what is there leads here again. Then the block goes on there,
+ * and registers stay in the host's through the loop; where the branch is not
+ * taken, the block is left.
+ */
+static void extend_loop(struct jit *j)
+{
+	enum { MOST = 48 };
+	unsigned n = j->n;
+	uint64_t pc = j->block_pc + 4 * (n - 1), target, again;
+
+	if (!jit_branch_target(&j->insn[n - 1], pc, &target) || target > pc)
+		return;
+	j->loops = target == j->block_pc;
+	if (target >= j->block_pc || !jit_in_page(j, target) || !is_conditional(&j->insn[n - 1]))
+		return;
+	for (pc = target; n < MOST && pc < j->block_pc; pc += 4) {
+		struct jit_insn *insn = &j->insn[n++];
+		jit_decode(j, word_at(j, pc), insn);
+		if (!(insn->props & JIT_ENDS))
+			continue;
+		if (jit_branch_target(insn, pc, &again) && insn->op != A64_BL &&
+		    (again == j->block_pc || (pc + 4 == j->block_pc && is_conditional(insn)))) {
+			j->seam = j->n - 1;
+			j->seam_target = target;
+			j->n = n;
+			j->loops = true;
+		}
+		break;
+	}
 }
 
 static void decode_block(struct jit *j)
@@ -222,6 +269,10 @@ static void decode_block(struct jit *j)
 			break;
 		}
 	}
+	j->loops = false;
+	j->seam = j->n;
+	if (!(j->debug & (EMU_JIT_ONE_INSN | EMU_JIT_NO_CHAIN)) && j->block_flags >> JIT_FLAG_BTYPE_POS == 0)
+		extend_loop(j);
 	find_flag_uses(j);
 }
 
@@ -291,12 +342,12 @@ struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const u
 	jit_map_enter(j);
 	x86_alu_imm(&j->buf, X86_ADD, X86_W, JIT_CPU(retired), (int32_t)j->n);
 	for (j->i = 0; j->i < j->n; j->i++) {
-		j->pc = pc + 4 * j->i;
+		j->pc = jit_pc_of(j, j->i);
 		j->va_align = 1;
 		translate_insn(j);
 	}
 	if (!j->ended)
-		jit_exit_to(j, pc + 4 * j->n);
+		jit_exit_to(j, jit_pc_of(j, j->n));
 	emit_slow(j);
 	struct jit_block *block = jit_block_add(j);
 	jit_stats_translated(j, start);
