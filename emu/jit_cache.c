@@ -144,6 +144,9 @@ static void evict_next(struct jit *j)
 	struct jit_region *region = region_of(j, j->limit);
 	uint32_t start = j->limit, end = start + j->region_size, tail = j->block_tail;
 
+	j->limit = end;
+	if (start >= j->touched)
+		return; /* it is still as it came */
 	jit_context_evict(j, start, end);
 	jit_block_evict(j, start, end);
 	while (j->fault_tail != j->fault_head) {
@@ -160,7 +163,6 @@ static void evict_next(struct jit *j)
 	region->n_links = 0;
 	region->gen++;
 	jit_count(j, EMU_STAT_JIT_EVICTIONS, j->block_tail != tail);
-	j->limit = end;
 	j->epoch++;
 }
 
@@ -172,6 +174,7 @@ void jit_cache_empty(struct jit *j)
 	j->limit = j->code_start;
 	while (j->limit != j->code_end)
 		evict_next(j);
+	j->limit = j->code_start;
 }
 
 /* Has the host map what code may be put down in before long, in two calls, and not in a
@@ -191,15 +194,15 @@ void jit_cache_make_room(struct jit *j)
 		bool full = j->limit - x86_here(&j->buf) < BLOCK_ROOM || j->block_head - j->block_tail == j->max_blocks ||
 			    j->max_faults - (j->fault_head - j->fault_tail) < FAULT_ROOM;
 		if (!full)
-			return;
+			break;
 		if (j->limit == j->code_end) {
 			j->buf.p = j->buf.start + j->code_start;
 			j->limit = j->code_start;
 		}
 		evict_next(j);
-		if (j->touched < j->limit)
-			touch_memory(j);
 	}
+	if (j->touched < j->limit)
+		touch_memory(j);
 }
 
 /* ---- Jumps between blocks ---- */

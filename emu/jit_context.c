@@ -40,14 +40,17 @@ static void empty_entry(struct jit_context *context, unsigned at)
 
 static void empty_tables(struct jit_context *context)
 {
-	if (context->n_logged > JIT_CONTEXT_LOG)
-		memset(context->jumps, 0, TABLES_SIZE);
-	else
+	if (context->n_logged > JIT_CONTEXT_LOG) {
+		for (unsigned t = 0; t < JIT_BTYPES; t++)
+			if (context->tables >> t & 1)
+				memset(context->jumps + t * JIT_JUMPS, 0, TABLES_SIZE / JIT_BTYPES);
+	} else {
 		for (unsigned i = 0; i < context->n_logged; i++)
 			empty_entry(context, context->log[i]);
+	}
 	for (unsigned t = 0; t < JIT_BTYPES; t++)
 		empty_entry(context, t * JIT_JUMPS);
-	context->n_logged = 0;
+	context->n_logged = context->tables = 0;
 }
 
 void jit_context_enter(struct jit *j, uint64_t pc, unsigned btype, const uint8_t *code)
@@ -58,6 +61,7 @@ void jit_context_enter(struct jit *j, uint64_t pc, unsigned btype, const uint8_t
 	unsigned shift = e->phys >> EMU_PHYS_SHIFT_POS & 31;
 
 	context->jumps[at] = (struct jit_jump){ .pc = pc, .code = code };
+	context->tables |= 1u << btype;
 	if (context->n_logged < JIT_CONTEXT_LOG)
 		context->log[context->n_logged++] = (uint16_t)at;
 	else

@@ -234,6 +234,7 @@ struct jit_context {
 	uint32_t gen;            /* in the guards of jumps to other pages */
 	uint32_t flags;          /* of the blocks */
 	struct jit_jump *jumps;  /* JIT_BTYPES tables */
+	unsigned tables;         /* a bit for each that has something */
 	unsigned n_logged;       /* in the log; more than its size: there are others */
 	uint16_t log[JIT_CONTEXT_LOG]; /* where the tables have something */
 	unsigned set[2];         /* of the TLB: whose the halves are */
