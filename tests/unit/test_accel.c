@@ -164,6 +164,7 @@ START_TEST(no_memfd)
 }
 END_TEST
 
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ /* they need address space themselves */
 /* As with a limit on the address space, or strict overcommit. */
 START_TEST(no_arrays)
 {
@@ -182,6 +183,7 @@ START_TEST(no_address_space)
 	expect_interp("vCPU");
 }
 END_TEST
+#endif
 
 int main(void)
 {
@@ -192,8 +194,10 @@ int main(void)
 	tcase_add_test(tc, no_write_and_exec);
 	tcase_add_test(tc, no_exec);
 	tcase_add_test(tc, no_memfd);
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
 	tcase_add_test(tc, no_arrays);
 	tcase_add_test(tc, no_address_space);
+#endif
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(s, tc);
 	SRunner *r = srunner_create(s);
