@@ -16,7 +16,7 @@
  * becomes a switch on those bits. Where no bit is fixed by all of them, the bit
  * that most of them fix splits the set in two, and lines that do not care go to
  * both sides. A line that is alone has its remaining fixed bits compared, then
- * the holes in it.
+ * the holes in it. A table by the top bits comes before it, for what those decide.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -33,6 +33,7 @@
 #define MAX_NAME 64
 #define MAX_FEATURES 2  /* on one line */
 #define MAX_ARGS_SIZE 16
+#define TOP_POS 21      /* the bits from here on tell most instructions that are frequent */
 
 static const char *const feature_names[] = {
 #define FEATURE(name, ...) #name,
@@ -669,6 +670,35 @@ static void emit_extraction(const struct table *t)
 	printf("\tdefault:\n\t\tbreak;\n\t}\n}\n\n");
 }
 
+/* The line that all instructions with these top bits are, or NULL. */
+static const struct line *decided_by(const struct table *t, unsigned top)
+{
+	uint32_t mask = ~0u << TOP_POS, value = top << TOP_POS;
+	const struct line *found = NULL;
+
+	for (unsigned i = 0; i < t->n_lines; i++) {
+		const struct line *l = &t->lines[i];
+		if ((l->value ^ value) & l->mask & mask)
+			continue;
+		if (found || l->is_hole || l->mask & ~mask)
+			return NULL;
+		found = l;
+	}
+	return found;
+}
+
+static void emit_decided(const struct table *t)
+{
+	printf("/* By the top bits: the instruction, + 1, where they tell; 0: find. */\n"
+	       "static const uint16_t decided[%u] = {\n", 1u << (32 - TOP_POS));
+	for (unsigned top = 0; top < 1u << (32 - TOP_POS); top++) {
+		const struct line *l = decided_by(t, top);
+		if (l)
+			printf("\t[%u] = A64_%s + 1,\n", top, l->name);
+	}
+	printf("};\n\n");
+}
+
 static void emit_decoder(const struct table *t)
 {
 	static const struct line *all[MAX_LINES];
@@ -680,9 +710,11 @@ static void emit_decoder(const struct table *t)
 	emit_tree(all, t->n_lines, 0, 1);
 	printf("}\n\n");
 	emit_extraction(t);
+	emit_decided(t);
 	printf("bool a64_decode(uint32_t insn, enum a64_op *ret_op, union a64_args *ret_args)\n{\n"
-	       "\tenum a64_op op = find(insn);\n\n"
-	       "\tif (op == A64_OP_COUNT)\n\t\treturn false;\n"
+	       "\tunsigned op_1 = decided[insn >> %d];\n"
+	       "\tenum a64_op op = op_1 ? (enum a64_op)(op_1 - 1) : find(insn);\n\n", TOP_POS);
+	printf("\tif (op == A64_OP_COUNT)\n\t\treturn false;\n"
 	       "\tmemset(ret_args, 0, sizeof(*ret_args));\n"
 	       "\textract(insn, op, ret_args);\n"
 	       "\t*ret_op = op;\n\treturn true;\n}\n\n");

@@ -116,6 +116,8 @@ static struct jit_block *find_block(struct emu_cpu *cpu)
 	const uint32_t *host = emu_fetch_page(cpu, pc, &page_pa, &guarded, &insn);
 	if (!host)
 		return NULL;
+	/* If the block has to be made, its code is read for the first time. */
+	__builtin_prefetch(&host[pc / 4 % CODE_PAGE_INSNS]);
 	if (guarded)
 		flags |= JIT_FLAG_GUARDED;
 	if (btype) {

@@ -327,6 +327,7 @@ struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const u
 	uint64_t start = __rdtsc();
 
 	jit_cache_make_room(j);
+	__builtin_prefetch(&j->blocks[j->block_head & (j->max_blocks - 1)], 1);
 	j->block_pc = pc;
 	j->block_pa = pa;
 	j->block_flags = flags;
