@@ -226,7 +226,7 @@ static inline unsigned jit_jump_index(uint64_t pc)
 enum {
 	JIT_VARIANTS = 8,
 	JIT_CONTEXTS = EMU_JIT_SETS * JIT_VARIANTS, /* EL0 by low set, EL1 by high set */
-	JIT_CONTEXT_LOG = 1024,
+	JIT_CONTEXT_LOG = 4096,
 };
 #define JIT_NO_GEN UINT32_MAX /* of a jump's guard that lets nobody pass */
 
