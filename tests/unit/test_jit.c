@@ -316,7 +316,11 @@ static uint32_t system_insn(void)
 		0xd5384240, /* CurrentEL */
 		0xd53b0020, 0xd53b00e0, /* CTR_EL0, DCZID_EL0 */
 		0xd53be000, 0xd53b4400, /* CNTFRQ_EL0, FPCR */
+		0xd53b4420, 0xd51b4420, /* FPSR */
 		0xd53bd040, 0xd51bd040, /* TPIDR_EL0 */
+		0xd53bd060, 0xd51bd060, /* TPIDRRO_EL0: EL0 may not write it */
+		0xd5385200, 0xd5185200, 0xd5386000, 0xd5186000, /* ESR_EL1, FAR_EL1 */
+		0xd538d020, 0xd518d020, /* CONTEXTIDR_EL1 */
 		0xd5384100, 0xd5184100, /* SP_EL0 */
 		0xd5384000, 0xd5184000, /* SPSR_EL1 */
 		0xd5380000, 0xd5381000, /* MIDR_EL1, SCTLR_EL1 */
@@ -324,6 +328,8 @@ static uint32_t system_insn(void)
 	};
 	static const uint32_t whole[] = {
 		0xd500401f, 0xd500403f, 0xd500405f, /* CFINV, XAFLAG, AXFLAG */
+		0xd500409f, 0xd500419f, 0xd500407f, 0xd500417f, /* PAN, UAO */
+		0xd503403f, 0xd503413f, 0xd503405f, 0xd503415f, /* SSBS, DIT */
 		0xd50342df, 0xd50347df, 0xd5034fdf, 0xd50342ff, 0xd50347ff, 0xd5034fff, /* DAIFSet, DAIFClr */
 	};
 
@@ -579,6 +585,8 @@ static void run_from(struct engine *e, const struct test_case *c)
 	cpu->excl_addr = cpu->excl_val[0] = cpu->excl_val[1] = 0;
 	cpu->excl_host = NULL;
 	cpu->sys[EMU_SR_FAR_EL1] = cpu->sys[EMU_SR_ESR_EL1] = 0;
+	cpu->sys[EMU_SR_TPIDRRO_EL0] = cpu->sys[EMU_SR_CONTEXTIDR_EL1] = 0;
+	cpu->pstate.uao = cpu->pstate.ssbs = cpu->pstate.dit = 0;
 	cpu->pc = c->pc;
 	cpu->retired = 0;
 	emu_pstate_changed(cpu);
@@ -616,6 +624,7 @@ static bool compare(const struct engine *jit, bool tell)
 	static const struct { const char *name; unsigned reg; } sysregs[] = {
 		{ "ESR_EL1", EMU_SR_ESR_EL1 }, { "ELR_EL1", EMU_SR_ELR_EL1 }, { "FAR_EL1", EMU_SR_FAR_EL1 },
 		{ "SPSR_EL1", EMU_SR_SPSR_EL1 }, { "TPIDR_EL1", EMU_SR_TPIDR_EL1 },
+		{ "TPIDRRO_EL0", EMU_SR_TPIDRRO_EL0 }, { "CONTEXTIDR", EMU_SR_CONTEXTIDR_EL1 },
 	};
 	const struct emu_cpu *a = engines[INTERP].cpu, *b = jit->cpu;
 	bool bad = false;
