@@ -338,3 +338,21 @@ void jit_fallback(struct jit *j)
 	if (insn->op == A64_MSR_reg || insn->op == A64_MSR_imm || insn->op == A64_DSB || insn->op == A64_SYS)
 		jit_check_attention(j, j->pc + 4);
 }
+
+void jit_fallback_at(struct jit *j, const struct jit_slow *s)
+{
+	unsigned i = j->i;
+	uint64_t pc = j->pc;
+
+	j->i = s->index;
+	j->pc = s->pc;
+	jit_fallback(j);
+	j->i = i;
+	j->pc = pc;
+}
+
+void jit_insn_piece(struct jit *j, const struct jit_slow *s)
+{
+	jit_fallback_at(j, s);
+	jit_slow_return(j, s);
+}

@@ -136,7 +136,7 @@ static void tiny_piece(struct jit *j, const struct jit_slow *s)
 	}
 	x86_jcc_to(b, X86_NE, (uint32_t)s->arg);
 	x86_bind_here(b, is_nan);
-	jit_v_interp_piece(j, s);
+	jit_insn_piece(j, s);
 }
 
 struct jit_slow *jit_fp_check_tiny(struct jit *j, bool is_double, unsigned xmm)
@@ -162,7 +162,7 @@ static void tiny_lanes_piece(struct jit *j, const struct jit_slow *s)
 	jit_vr(j, X86_VPOR, JIT_T, JIT_T, JIT_U);
 	jit_vr(j, X86_VPTEST, JIT_T, 0, JIT_T);
 	x86_jcc_to(&j->buf, X86_E, (uint32_t)s->arg);
-	jit_v_interp_piece(j, s);
+	jit_insn_piece(j, s);
 }
 
 struct jit_slow *jit_fp_check_lanes(struct jit *j, bool is_double, bool tiny)

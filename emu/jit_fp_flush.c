@@ -31,14 +31,7 @@ static void look_at(struct jit *j, unsigned size, unsigned n, bool first)
 /* Comparisons leave NZCV in the host's flags, where the way back needs them. */
 static void compare_piece(struct jit *j, const struct jit_slow *s)
 {
-	unsigned i = j->i;
-	uint64_t pc = j->pc;
-
-	j->i = s->index;
-	j->pc = s->pc;
-	jit_fallback(j);
-	j->i = i;
-	j->pc = pc;
+	jit_fallback_at(j, s);
 	jit_flags_load(j);
 	jit_slow_return(j, s);
 }

@@ -443,6 +443,9 @@ void jit_call(struct jit *j, const void *fn);
 void jit_before_raise(struct jit *j, const struct jit_slow *s);
 /* The interpreter's function for the current instruction. */
 void jit_fallback(struct jit *j);
+/* For the instruction of a slow path; and such a slow path, which goes on behind it. */
+void jit_fallback_at(struct jit *j, const struct jit_slow *s);
+void jit_insn_piece(struct jit *j, const struct jit_slow *s);
 /* Calls `uint64_t fn(cpu, RCX, RDX)`, which may change anything and returns
  * jit_leave_insn; goes on there. */
 void jit_exit_by(struct jit *j, const void *fn);

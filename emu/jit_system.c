@@ -24,24 +24,10 @@ static bool is_el0(const struct jit *j)
 	return j->block_flags & JIT_FLAG_EL0;
 }
 
-/* The interpreter's whole instruction, out of line. */
-static void insn_piece(struct jit *j, const struct jit_slow *s)
-{
-	unsigned i = j->i;
-	uint64_t pc = j->pc;
-
-	j->i = s->index;
-	j->pc = s->pc;
-	jit_fallback(j);
-	j->i = i;
-	j->pc = pc;
-	jit_slow_return(j, s);
-}
-
 /* At EL0, where one of the bits has to be set: the interpreter traps. `resume` is the caller's. */
 static struct jit_slow *el0_needs(struct jit *j, struct x86_rm reg, uint32_t bits)
 {
-	struct jit_slow *s = jit_slow_add(j, insn_piece);
+	struct jit_slow *s = jit_slow_add(j, jit_insn_piece);
 
 	x86_test_imm(&j->buf, 0, reg, (int32_t)bits);
 	s->branch[0] = x86_jcc(&j->buf, X86_E);
@@ -93,7 +79,7 @@ JIT_INSN(DMB)
 /* Waits for other vCPUs only if there is something that they were asked for. */
 JIT_INSN(DSB)
 {
-	struct jit_slow *s = jit_slow_add(j, insn_piece);
+	struct jit_slow *s = jit_slow_add(j, jit_insn_piece);
 	int32_t mask = (int32_t)(offsetof(struct emu_vcpu, sync_mask) - offsetof(struct emu_vcpu, cpu));
 
 	full_barrier(j);
@@ -254,7 +240,7 @@ static void check_lines(struct jit *j)
 /* D matters where MDSCR_EL1 has SS or MDE: then the interpreter writes it. `resume` is the caller's. */
 static struct jit_slow *before_debug_mask(struct jit *j)
 {
-	struct jit_slow *s = jit_slow_add(j, insn_piece);
+	struct jit_slow *s = jit_slow_add(j, jit_insn_piece);
 
 	x86_test_imm(&j->buf, 0, JIT_CPU(sys[EMU_SR_MDSCR_EL1]), 1 | 1 << 15);
 	s->branch[0] = x86_jcc(&j->buf, X86_NE);

@@ -313,22 +313,9 @@ void jit_v_set_qc(struct jit *j, bool q, unsigned xmm)
 
 /* ---- The interpreter, out of line ---- */
 
-void jit_v_interp_piece(struct jit *j, const struct jit_slow *s)
-{
-	unsigned i = j->i;
-	uint64_t pc = j->pc;
-
-	j->i = s->index;
-	j->pc = s->pc;
-	jit_fallback(j);
-	j->i = i;
-	j->pc = pc;
-	jit_slow_return(j, s);
-}
-
 struct jit_slow *jit_v_slow(struct jit *j, uint32_t branch)
 {
-	struct jit_slow *s = jit_slow_add(j, jit_v_interp_piece);
+	struct jit_slow *s = jit_slow_add(j, jit_insn_piece);
 
 	s->branch[0] = branch;
 	return s;

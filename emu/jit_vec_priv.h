@@ -175,8 +175,6 @@ extern const uint32_t jit_v_sx[3], jit_v_zx[3];
  * on behind the translation of it. `at` is the branch there; bind the way back
  * with jit_v_slow_end when the instruction is complete. */
 struct jit_slow *jit_v_slow(struct jit *j, uint32_t branch);
-/* What it emits. */
-void jit_v_interp_piece(struct jit *j, const struct jit_slow *s);
 static inline void jit_v_slow_end(struct jit *j, struct jit_slow *s)
 {
 	jit_slow_resume(j, s);
