@@ -208,20 +208,21 @@ JIT_INSN(SHA256H2)
 
 JIT_INSN(SHA256SU0)
 {
-	jit_v_load(j, JIT_R, a->Rd);
-	jit_v_load(j, JIT_N, a->Rn);
-	x86_op(&j->buf, X86_SHA256MSG1, JIT_R, x86_r(JIT_N));
-	jit_v_store(j, a->Rd, JIT_R);
+	unsigned d = jit_v_get(j, a->Rd);
+
+	x86_op(&j->buf, X86_SHA256MSG1, d, jit_v_rm(j, a->Rn));
+	jit_v_written(j, a->Rd);
 }
 
 JIT_INSN(SHA256SU1)
 {
-	jit_v_load(j, JIT_N, a->Rn);
-	jit_v_load(j, JIT_M, a->Rm);
-	x86_vi(&j->buf, X86_VPALIGNR, JIT_R, JIT_M, x86_r(JIT_N), 4);
-	x86_v(&j->buf, X86_VPADDD, JIT_R, JIT_R, jit_v_rm(j, a->Rd));
-	x86_op(&j->buf, X86_SHA256MSG2, JIT_R, x86_r(JIT_M));
-	jit_v_store(j, a->Rd, JIT_R);
+	unsigned n = jit_v_get(j, a->Rn), m = jit_v_get(j, a->Rm), d = jit_v_get(j, a->Rd);
+	unsigned r = a->Rd == a->Rm ? JIT_R : d;
+
+	x86_vi(&j->buf, X86_VPALIGNR, JIT_R, m, x86_r(n), 4);
+	jit_vr(j, X86_VPADDD, r, JIT_R, d);
+	x86_op(&j->buf, X86_SHA256MSG2, r, x86_r(m));
+	jit_v_store(j, a->Rd, r);
 }
 
 /* ---- SHA-3 ---- */

@@ -603,16 +603,41 @@ static void compare(struct jit *j, bool is_double, unsigned rn, bool with_zero, 
 	x86_op(b, 0x3a | X86_B8 | X86_RM8, X86_RAX, x86_r(X86_RCX));
 }
 
+/* For the next instruction alone, if that is a branch or a selection by a condition that the host has, too. */
+static bool compare_for_next(struct jit *j, bool is_double, unsigned rn, bool with_zero, unsigned rm, bool signal)
+{
+	const struct a64_args_B_cond *branch = (const void *)jit_next(j, A64_B_cond);
+	const struct a64_args_FCSEL_s *select = (const void *)jit_next(j, A64_FCSEL_s);
+	unsigned cond = branch ? branch->cond : select ? select->cond : 0;
+
+	if (cond < 2 || cond >= 14 || !j->insn[j->i + 1].native || j->insn[j->i].flags_to_mem ||
+	    j->block_flags & JIT_FLAG_FP_FZ || (j->i + 2 < j->n && j->insn[j->i + 2].props & JIT_USES))
+		return false;
+	unsigned n = jit_v_get(j, rn), m = with_zero ? JIT_M : jit_v_get(j, rm);
+	if (with_zero)
+		jit_v_zero(j, JIT_M);
+	jit_vr(j, (signal ? X86_VCOMISS : X86_VUCOMISS) | (is_double ? X86_66 : 0), jit_fp_is_swapped(cond) ? m : n, 0,
+		jit_fp_is_swapped(cond) ? n : m);
+	j->eflags = JIT_EFLAGS_FP;
+	return true;
+}
+
+static void compare_only(struct jit *j, bool is_double, unsigned rn, bool with_zero, unsigned rm, bool signal)
+{
+	if (compare_for_next(j, is_double, rn, with_zero, rm, signal))
+		return;
+	compare(j, is_double, rn, with_zero, rm, signal);
+	jit_flags_from_sub(j);
+}
+
 #define COMPARE(name, signal) \
 	JIT_INSN(name##_s) \
 	{ \
-		compare(j, a->sz, a->Rn, false, a->Rm, signal); \
-		jit_flags_from_sub(j); \
+		compare_only(j, a->sz, a->Rn, false, a->Rm, signal); \
 	} \
 	JIT_INSN(name##_zero_s) \
 	{ \
-		compare(j, a->sz, a->Rn, true, 0, signal); \
-		jit_flags_from_sub(j); \
+		compare_only(j, a->sz, a->Rn, true, 0, signal); \
 	}
 
 COMPARE(FCMP, false)

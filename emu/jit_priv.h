@@ -174,6 +174,7 @@ enum jit_eflags {
 	JIT_EFLAGS_NONE,
 	JIT_EFLAGS_SUB,   /* CF is the inverse of C */
 	JIT_EFLAGS_ADD,   /* CF is C */
+	JIT_EFLAGS_FP,    /* UCOMISS has left them, its operands as jit_fp_is_swapped says; for one jit_condition */
 };
 
 /* ---- The page arrays, or tables (emu/jit_mem.c) ---- */
@@ -392,6 +393,11 @@ void jit_set_flags(struct jit *j, uint32_t nzcv);
 void jit_flags_load(struct jit *j);
 /* Makes the host's flags hold NZCV; the condition that tests `cond` (not 14, 15). May clobber RAX. */
 enum x86_cc jit_condition(struct jit *j, unsigned cond);
+/* Conditions on two numbers that the host has for them the other way round: CS, CC, MI, PL, HI, LS. */
+static inline bool jit_fp_is_swapped(unsigned cond)
+{
+	return 0x33c >> cond & 1;
+}
 /* Makes CF the inverse of C. May clobber RAX. */
 void jit_carry(struct jit *j);
 /* EAX becomes NZCV in the form of jit_hot.flags, but for bits that mean nothing there, and back. */

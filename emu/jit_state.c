@@ -107,7 +107,13 @@ enum x86_cc jit_condition(struct jit *j, unsigned cond)
 	static const uint8_t cc[14] = {
 		X86_E, X86_NE, X86_AE, X86_B, X86_S, X86_NS, X86_O, X86_NO, X86_A, X86_BE, X86_GE, X86_L, X86_G, X86_LE,
 	};
+	/* Less, or unordered, is below; none for EQ and NE. */
+	static const uint8_t fp_cc[14] = {
+		0, 0, X86_BE, X86_A, X86_A, X86_BE, X86_P, X86_NP, X86_B, X86_AE, X86_AE, X86_B, X86_A, X86_BE,
+	};
 
+	if (j->eflags == JIT_EFLAGS_FP)
+		return fp_cc[cond];
 	load_flags(j);
 	if (j->eflags == JIT_EFLAGS_ADD && (cond == 2 || cond == 3 || cond == 8 || cond == 9)) {
 		x86_cmc(&j->buf);
