@@ -47,12 +47,12 @@ static int32_t field(uint32_t word, unsigned at, unsigned n)
 static bool describe(const struct jit_insn *insn, struct access *ret)
 {
 	uint32_t w = insn->word;
+	if (!insn->native || (w >> 25 & 5) != 4) /* neither a load nor a store */
+		return false;
 	unsigned size = w >> 30, opc = w >> 22 & 3, mode = w >> 23 & 3;
 	struct access a = { .n = w >> 5 & 31, .t = w & 31, .t2 = w >> 10 & 31, .is_vector = w >> 26 & 1,
 		.is_load = w >> 22 & 1 };
 
-	if (!insn->native)
-		return false;
 	if ((w >> 27 & 7) == 5 && !(w >> 25 & 1)) {
 		a.is_pair = true;
 		a.scale = (uint8_t)(a.is_vector ? 2 + size : size == 2 ? 3 : 2);
