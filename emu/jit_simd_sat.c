@@ -146,20 +146,21 @@ EL(uqsub)
 	jit_vr(j, X86_VPANDN, JIT_R, JIT_T, JIT_R);
 }
 
-#define SAME(name, fn) \
+/* `second` is the second operand's field; with one operand, it is both. */
+#define SATURATES(name, fn, second) \
 	JIT_INSN(name##_vec) \
 	{ \
-		saturating(j, a->size, a->Q, a->Rd, a->Rn, a->Rm, fn); \
+		saturating(j, a->size, a->Q, a->Rd, a->Rn, a->second, fn); \
 	} \
 	JIT_INSN(name##_s) \
 	{ \
-		saturating_scalar(j, a->size, a->Rd, a->Rn, a->Rm, fn); \
+		saturating_scalar(j, a->size, a->Rd, a->Rn, a->second, fn); \
 	}
 
-SAME(SQADD, el_sqadd)
-SAME(SQSUB, el_sqsub)
-SAME(UQADD, el_uqadd)
-SAME(UQSUB, el_uqsub)
+SATURATES(SQADD, el_sqadd, Rm)
+SATURATES(SQSUB, el_sqsub, Rm)
+SATURATES(UQADD, el_uqadd, Rm)
+SATURATES(UQSUB, el_uqsub, Rm)
 
 /* ---- Absolute value and negation: only the most negative one saturates ---- */
 
@@ -186,18 +187,8 @@ EL(sqneg)
 	most_negative(j, size);
 }
 
-#define UNARY(name, fn) \
-	JIT_INSN(name##_vec) \
-	{ \
-		saturating(j, a->size, a->Q, a->Rd, a->Rn, a->Rn, fn); \
-	} \
-	JIT_INSN(name##_s) \
-	{ \
-		saturating_scalar(j, a->size, a->Rd, a->Rn, a->Rn, fn); \
-	}
-
-UNARY(SQABS, el_sqabs)
-UNARY(SQNEG, el_sqneg)
+SATURATES(SQABS, el_sqabs, Rn)
+SATURATES(SQNEG, el_sqneg, Rn)
 
 /* ---- Shifts to the left by an immediate ---- */
 
