@@ -265,7 +265,12 @@ static uint32_t with_offset(uint32_t insn, uint32_t shift, uint32_t bits, int of
 
 static bool names_register(uint32_t insn, unsigned reg)
 {
-	return (insn & 31) == reg || (insn >> 5 & 31) == reg || (insn >> 10 & 31) == reg || (insn >> 16 & 31) == reg;
+	/* CASP has the register behind Rs and Rt, too */
+	bool is_casp = (insn & 0xbfa07c00) == 0x08207c00;
+	unsigned before = is_casp ? reg & ~1u : reg;
+
+	return (insn & 31) == reg || (insn >> 5 & 31) == reg || (insn >> 10 & 31) == reg || (insn >> 16 & 31) == reg ||
+	       (insn & 31) == before || (insn >> 16 & 31) == before;
 }
 
 /* JIT_MORE's instructions. */
