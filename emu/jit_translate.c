@@ -169,51 +169,67 @@ bool jit_branch_target(const struct jit_insn *insn, uint64_t pc, uint64_t *ret_t
 	return true;
 }
 
-/* Where the block's last instruction can lead, as far as it is known: whether NZCV is dead there. */
-static bool flags_dead_at_end(struct jit *j)
+/* Whether NZCV is dead wherever insn[k] leads out of the block, as far as that is known. */
+static bool flags_dead_outside(struct jit *j, unsigned k)
 {
-	const struct jit_insn *last = &j->insn[j->n - 1];
-	uint64_t pc = jit_pc_of(j, j->n - 1), target;
+	const struct jit_insn *insn = &j->insn[k];
+	uint64_t pc = jit_pc_of(j, k), target;
 
-	if (j->verified || !jit_branch_target(last, pc, &target) || !flags_dead_at(j, target))
+	if (j->verified)
 		return false;
-	return last->op == A64_B || last->op == A64_BL || flags_dead_at(j, pc + 4);
+	if (k == j->seam)
+		return flags_dead_at(j, pc + 4);
+	if (!jit_branch_target(insn, pc, &target) || !flags_dead_at(j, target))
+		return false;
+	return insn->op == A64_B || insn->op == A64_BL || flags_dead_at(j, pc + 4);
 }
 
-/* Where the branch in the middle is not taken: the same. */
-static bool flags_dead_at_seam(struct jit *j)
-{
-	return !j->verified && flags_dead_at(j, jit_pc_of(j, j->seam) + 4);
-}
+/* Who sees what NZCV is at a place of the block: instructions of it, and what comes behind those that
+ * leave it (a bit for each). */
+struct flag_readers {
+	bool inside;
+	uint64_t exits;
+};
 
-/* Whether NZCV, which the instruction before `k` has set, is read from memory: by those from `k` on in
- * the block, JIT_USES or JIT_RAISES, or behind its end. */
-static bool flags_are_read(struct jit *j, unsigned k)
-{
-	/* Users right behind it find NZCV in the host's flags. */
-	bool clobbered = false;
-
-	for (; k < j->n && (j->insn[k].props & JIT_USES) && !clobbered; k++) {
-		if (j->insn[k].props & JIT_SETS)
-			return false;
-		if (k == j->seam && !flags_dead_at_seam(j))
-			return true;
-		clobbered = j->insn[k].props & JIT_CLOBBERS || k == j->seam;
-	}
-	for (; k < j->n; k++) {
-		if (j->insn[k].props & (JIT_USES | JIT_RAISES) || (k == j->seam && !flags_dead_at_seam(j)))
-			return true;
-		if (j->insn[k].props & JIT_SETS)
-			return false;
-	}
-	return !flags_dead_at_end(j);
-}
-
+/* Tells each instruction that sets NZCV whether it is read from memory. */
 static void find_flag_uses(struct jit *j)
 {
-	for (unsigned i = 0; i < j->n; i++)
-		if (j->insn[i].props & JIT_SETS)
-			j->insn[i].flags_to_mem = flags_are_read(j, i + 1);
+	/* Behind the instruction, if NZCV is in the host's flags, too, and if it is not. */
+	struct flag_readers host, mem;
+	const struct flag_readers all = { .inside = true }, none = { 0 };
+	uint64_t dead = 0;
+	unsigned first = 0;
+
+	_Static_assert(JIT_MAX_INSNS <= 64, "a bit for each instruction");
+	while (first < j->n && !(j->insn[first].props & JIT_SETS))
+		first++;
+	host = mem = (struct flag_readers){ .exits = UINT64_C(1) << (j->n - 1) };
+	for (unsigned k = j->n; k-- > first;) {
+		struct jit_insn *insn = &j->insn[k];
+		bool leaves = k == j->n - 1 || k == j->seam;
+		if (insn->props & JIT_SETS) {
+			insn->flags_to_mem = host.inside;
+			for (uint64_t left = host.exits & ~dead; left && !insn->flags_to_mem; left &= left - 1) {
+				insn->flags_to_mem = !flags_dead_outside(j, (unsigned)__builtin_ctzll(left));
+				dead |= insn->flags_to_mem ? 0 : left & -left;
+			}
+		}
+		if (insn->props & JIT_RAISES)
+			mem = all;
+		else if (insn->props & JIT_SETS)
+			mem = none;
+		else if (leaves)
+			mem.exits |= UINT64_C(1) << k;
+		/* Users find NZCV in the host's flags, and mostly leave it there. */
+		if (!(insn->props & JIT_USES) || insn->props & (JIT_CLOBBERS | JIT_RAISES) || k == j->seam)
+			host = mem;
+		else if (insn->props & JIT_SETS)
+			host = none;
+		else if (leaves)
+			host.exits |= UINT64_C(1) << k;
+		if (insn->props & JIT_USES)
+			mem = all;
+	}
 }
 
 static bool is_conditional(const struct jit_insn *insn)
