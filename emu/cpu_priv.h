@@ -79,7 +79,11 @@ struct emu_jit_hot {
 	uint32_t flags;  /* NZCV in the host's form while translated code runs */
 	int32_t partial; /* what to add to `retired` if the instruction does not complete */
 	uint32_t link;   /* the branch that was left by, to be linked; 0: none */
-	uint64_t va;     /* of the access of an instruction that is executed by the interpreter, out of line */
+};
+/* Where translated code puts the host's registers for C code that gives them to the guest's (emu/jit_site.c). */
+struct emu_jit_saved {
+	struct emu_vreg v[8];
+	uint64_t x[9];
 };
 struct jit;
 struct emu_verify;
@@ -103,6 +107,7 @@ struct emu_cpu {
 	struct emu_xtlb_entry *xview[2];
 	struct emu_jit_hot jit_hot;
 	struct emu_vreg v[32];
+	struct emu_jit_saved jit_saved;
 
 	/* ---- banked and system registers ---- */
 	uint64_t sp_el[4];   /* the SPs not in x[31] now */

@@ -257,8 +257,9 @@ bool emu_jit_init(struct emu_cpu *cpu, struct vmd_error *err)
 		return false;
 	if (!jit_block_init(j))
 		return vmd_error_set(err, VMD_ERR_NO_MEMORY, ENOMEM, "Cannot make the JIT's tables of vCPU %u", cpu->index);
-	make_thunks(j);
 	jit_vec_init(j);
+	make_thunks(j);
+	jit_site_make_thunk(j);
 	jit_cache_begin(j);
 	return true;
 }

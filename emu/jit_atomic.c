@@ -8,7 +8,7 @@
 
 static struct jit_slow *look_up_atomic(struct jit *j, unsigned va, unsigned size)
 {
-	return jit_look_up(j, va, 1u << size, true, JIT_ORDERED, jit_whole_piece);
+	return jit_look_up(j, va, 1u << size, true, JIT_ORDERED);
 }
 
 /* `op` in the size of the datum; 8-bit opcodes are one less. If there are two registers, both are RAX to RDX. */
@@ -45,7 +45,6 @@ static void exchange(struct jit *j, const struct a64_args_LDADD *a, uint32_t op)
 	jit_fault_note(j, s);
 	sized_op(j, a->size, op, X86_RDX, x86_mx(X86_RAX, va, 0, 0));
 	atomic_result(j, a->Rt, X86_RDX, a->size);
-	jit_slow_resume(j, s);
 }
 
 /* One host instruction that returns nothing. */
@@ -63,7 +62,6 @@ static void modify_only(struct jit *j, const struct a64_args_LDADD *a, enum x86_
 	}
 	jit_fault_note(j, s);
 	sized_op(j, a->size, (uint32_t)(alu << 3 | 1) | X86_LOCK, reg, x86_mx(X86_RAX, va, 0, 0));
-	jit_slow_resume(j, s);
 }
 
 JIT_INSN(LDADD)
@@ -104,7 +102,6 @@ static void modify(struct jit *j, const struct a64_args_LDADD *a, combine_fn *co
 	sized_op(j, a->size, CMPXCHG, X86_RDX, x86_m(X86_RCX, 0));
 	x86_jcc_to(b, X86_NE, again);
 	atomic_result(j, a->Rt, X86_RAX, a->size);
-	jit_slow_resume(j, s);
 }
 
 static void combine_clr(struct jit *j, unsigned size)
@@ -170,7 +167,6 @@ JIT_INSN(CAS)
 	jit_copy_z(j, X86_W, X86_RAX, a->Rs);
 	sized_op(j, a->size, CMPXCHG, X86_RDX, x86_m(X86_RCX, 0));
 	atomic_result(j, a->Rs, X86_RAX, a->size);
-	jit_slow_resume(j, s);
 }
 
 /* Compares the 16 bytes that RCX points to with RDX:RAX, which becomes what was
@@ -237,17 +233,16 @@ JIT_INSN(CASP)
 		x86_op(b, CMPXCHG | X86_W, X86_RDX, x86_m(X86_RCX, 0));
 		part_words(j, a->Rs, a->Rs + 1);
 	}
-	jit_slow_resume(j, s);
 }
 
 /* ---- Exclusives ---- */
 
 /* RAX = the host address of [va, va + 1 << size), which the monitor marks; the
  * datum is in `reg`, and the upper half of 16 bytes in RDX. */
-static struct jit_slow *load_exclusive(struct jit *j, unsigned va, unsigned size, unsigned reg)
+static void load_exclusive(struct jit *j, unsigned va, unsigned size, unsigned reg)
 {
 	struct x86_buf *b = &j->buf;
-	struct jit_slow *s = jit_look_up(j, va, 1u << size, false, JIT_ORDERED, jit_whole_piece);
+	struct jit_slow *s = jit_look_up(j, va, 1u << size, false, JIT_ORDERED);
 
 	x86_store(b, X86_W, JIT_CPU(excl_addr), va);
 	x86_alu(b, X86_ADD, X86_W, X86_RAX, x86_r(va));
@@ -261,16 +256,14 @@ static struct jit_slow *load_exclusive(struct jit *j, unsigned va, unsigned size
 	}
 	x86_op(b, 0xc6, 0, JIT_CPU(excl_size));
 	x86_u8(b, 1u << size);
-	return s;
 }
 
 static void load_exclusive_one(struct jit *j, const struct a64_args_LDXR *a)
 {
 	unsigned reg = a->Rt == 31 ? X86_RDX : jit_target(j, a->Rt, X86_RDX);
-	struct jit_slow *s = load_exclusive(j, jit_address(j, a->Rn, 0), a->size, reg);
 
+	load_exclusive(j, jit_address(j, a->Rn, 0), a->size, reg);
 	jit_write_z(j, a->Rt, reg);
-	jit_slow_resume(j, s);
 }
 
 JIT_INSN(LDXR)
@@ -285,20 +278,16 @@ JIT_INSN(LDAXR)
 
 static void load_exclusive_pair(struct jit *j, const struct a64_args_LDXP *a)
 {
-	struct x86_buf *b = &j->buf;
-	struct jit_slow *s;
-
 	if (a->sf) {
 		unsigned reg = a->Rt == 31 ? X86_RCX : jit_target(j, a->Rt, X86_RCX);
-		s = load_exclusive(j, jit_address(j, a->Rn, 0), 4, reg);
+		load_exclusive(j, jit_address(j, a->Rn, 0), 4, reg);
 		jit_write_z(j, a->Rt, reg);
 		jit_write_z(j, a->Rt2, X86_RDX);
 	} else {
-		s = load_exclusive(j, jit_address(j, a->Rn, 0), 3, X86_RDX);
-		x86_mov_rr(b, X86_W, X86_RAX, X86_RDX);
+		load_exclusive(j, jit_address(j, a->Rn, 0), 3, X86_RDX);
+		x86_mov_rr(&j->buf, X86_W, X86_RAX, X86_RDX);
 		part_words(j, a->Rt, a->Rt2);
 	}
-	jit_slow_resume(j, s);
 }
 
 JIT_INSN(LDXP)
@@ -313,7 +302,7 @@ JIT_INSN(LDAXP)
 
 /* RCX = the host address of [va, va + 1 << size), if the monitor has marked just
  * that; else the interpreter sees what there is to raise. The monitor is open now. */
-static struct jit_slow *store_exclusive(struct jit *j, unsigned va, unsigned size)
+static void store_exclusive(struct jit *j, unsigned va, unsigned size)
 {
 	struct x86_buf *b = &j->buf;
 	struct jit_slow *s = look_up_atomic(j, va, size);
@@ -327,28 +316,25 @@ static struct jit_slow *store_exclusive(struct jit *j, unsigned va, unsigned siz
 	x86_op(b, 0xc6, 0, JIT_CPU(excl_size));
 	x86_u8(b, 0);
 	x86_mov_rr(b, X86_W, X86_RCX, X86_RAX);
-	return s;
 }
 
 /* Xs = 0 if ZF is set, else 1. */
-static void store_status(struct jit *j, unsigned status, struct jit_slow *s)
+static void store_status(struct jit *j, unsigned status)
 {
 	if (status != 31) {
 		x86_setcc(&j->buf, X86_NE, X86_RAX);
 		x86_op(&j->buf, X86_MOVZX8, X86_RAX, x86_r(X86_RAX));
 		jit_write(j, status, X86_RAX);
 	}
-	jit_slow_resume(j, s);
 }
 
 static void store_exclusive_one(struct jit *j, const struct a64_args_STXR *a)
 {
-	struct jit_slow *s = store_exclusive(j, jit_address(j, a->Rn, 0), a->size);
+	store_exclusive(j, jit_address(j, a->Rn, 0), a->size);
 	unsigned reg = jit_read_z(j, a->Rt, X86_RDX);
-
 	x86_load(&j->buf, X86_W, X86_RAX, JIT_CPU(excl_val[0]));
 	sized_op(j, a->size, CMPXCHG, reg, x86_m(X86_RCX, 0));
-	store_status(j, a->Rs, s);
+	store_status(j, a->Rs);
 }
 
 JIT_INSN(STXR)
@@ -364,8 +350,8 @@ JIT_INSN(STLXR)
 static void store_exclusive_pair(struct jit *j, const struct a64_args_STXP *a)
 {
 	struct x86_buf *b = &j->buf;
-	struct jit_slow *s = store_exclusive(j, jit_address(j, a->Rn, 0), a->sf ? 4 : 3);
 
+	store_exclusive(j, jit_address(j, a->Rn, 0), a->sf ? 4 : 3);
 	if (a->sf) {
 		x86_load(b, X86_W, X86_RAX, JIT_CPU(excl_val[0]));
 		x86_load(b, X86_W, X86_RDX, JIT_CPU(excl_val[1]));
@@ -375,7 +361,7 @@ static void store_exclusive_pair(struct jit *j, const struct a64_args_STXP *a)
 		x86_load(b, X86_W, X86_RAX, JIT_CPU(excl_val[0]));
 		x86_op(b, CMPXCHG | X86_W, X86_RDX, x86_m(X86_RCX, 0));
 	}
-	store_status(j, a->Rs, s);
+	store_status(j, a->Rs);
 }
 
 JIT_INSN(STXP)

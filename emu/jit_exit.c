@@ -306,12 +306,6 @@ static void load_args(struct jit *j, uint64_t arg)
 	x86_mov_imm(&j->buf, X86_RDX, arg);
 }
 
-void jit_call_with_args(struct jit *j, const void *fn, uint64_t arg)
-{
-	load_args(j, arg);
-	jit_call(j, fn);
-}
-
 void jit_fallback(struct jit *j)
 {
 	const struct jit_insn *insn = &j->insn[j->i];

@@ -27,79 +27,26 @@
  *     jne  slow
  *     mov  rax, [rax + 16]
  *
- * The slow path is behind the block, and calls the interpreter's access. The
- * address is in a pinned register or in RCX, what is stored is in a pinned
- * register or in RDX. Writeback happens after the access.
+ * The slow path is behind the block, and hands the whole instruction over to the
+ * interpreter: emu/jit_site.c. The address is in a pinned register or in RCX, what
+ * is stored is in a pinned register or in RDX. Writeback happens after the access.
  */
 #include "emu/jit_ldst_priv.h"
 
 #include "emu/access_priv.h"
 
-/* ---- The slow paths' accesses ---- */
-
-#define DEFINE_SLOW(bits) \
-	static uint64_t slow_load##bits(struct emu_cpu *cpu, uint64_t va) \
-	{ \
-		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_LOADS); \
-		uint64_t val = emu_ld##bits(cpu, va, EMU_ACC_NORMAL); \
-		jit_mem_fill(cpu, va, false); \
-		return val; \
-	} \
-	static uint64_t slow_load_ordered##bits(struct emu_cpu *cpu, uint64_t va) \
-	{ \
-		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_LOADS); \
-		uint64_t val = emu_ld##bits(cpu, va, EMU_ACC_ORDERED); \
-		jit_mem_fill(cpu, va, false); \
-		return val; \
-	} \
-	static uint64_t slow_load_unpriv##bits(struct emu_cpu *cpu, uint64_t va) \
-	{ \
-		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_LOADS); \
-		uint64_t val = emu_ld##bits(cpu, va, EMU_ACC_UNPRIV); \
-		jit_mem_fill(cpu, va, true); \
-		return val; \
-	} \
-	static void slow_store##bits(struct emu_cpu *cpu, uint64_t va, uint64_t val) \
-	{ \
-		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_STORES); \
-		emu_st##bits(cpu, va, (uint##bits##_t)val, EMU_ACC_NORMAL); \
-		jit_mem_fill(cpu, va, false); \
-	} \
-	static void slow_store_ordered##bits(struct emu_cpu *cpu, uint64_t va, uint64_t val) \
-	{ \
-		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_STORES); \
-		emu_st##bits(cpu, va, (uint##bits##_t)val, EMU_ACC_ORDERED); \
-		jit_mem_fill(cpu, va, false); \
-	} \
-	static void slow_store_unpriv##bits(struct emu_cpu *cpu, uint64_t va, uint64_t val) \
-	{ \
-		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_STORES); \
-		emu_st##bits(cpu, va, (uint##bits##_t)val, EMU_ACC_UNPRIV); \
-		jit_mem_fill(cpu, va, true); \
-	}
-DEFINE_SLOW(8)
-DEFINE_SLOW(16)
-DEFINE_SLOW(32)
-DEFINE_SLOW(64)
-#undef DEFINE_SLOW
-
-#define ROW(name) { (const void *)name##8, (const void *)name##16, (const void *)name##32, (const void *)name##64 }
-const void *const jit_slow_loads[3][4] = { ROW(slow_load), ROW(slow_load_ordered), ROW(slow_load_unpriv) };
-const void *const jit_slow_stores[3][4] = { ROW(slow_store), ROW(slow_store_ordered), ROW(slow_store_unpriv) };
-#undef ROW
-
 /* ---- The look-up ---- */
 
-/* Behind the block: an unaligned access within its page goes on after all, others join the slow path. */
+/* Behind the block: an unaligned access within its page goes on after all, others join the site. */
 static void crossing_piece(struct jit *j, const struct jit_slow *s)
 {
 	struct x86_buf *b = &j->buf;
 
 	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RAX), EMU_PAGE_MASK);
-	x86_alu_imm(b, X86_CMP, 0, x86_r(X86_RAX), (int32_t)(EMU_PAGE_SIZE - s->size));
+	x86_alu_imm(b, X86_CMP, 0, x86_r(X86_RAX), (int32_t)(EMU_PAGE_SIZE - s->bytes));
 	x86_mov_rr(b, X86_W, X86_RAX, s->reg);
 	x86_jcc_to(b, X86_BE, s->resume);
-	/* falls into the slow path, which is emitted next */
+	/* falls into the site, which is emitted next */
 }
 
 /* RAX is the address, and becomes the entry. */
@@ -149,10 +96,7 @@ static void look_up(struct jit *j, struct jit_slow *s, unsigned va, bool write, 
 		look_up_array(j, s, write, access);
 }
 
-/* Emits the look-up for [va, va+size): RAX becomes the entry. Returns the slow
- * path, whose members `resume` and below are the caller's. */
-struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool write, enum jit_access access,
-				void (*slow)(struct jit *j, const struct jit_slow *s))
+struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool write, enum jit_access access)
 {
 	struct x86_buf *b = &j->buf;
 	struct jit_slow *crossing = NULL;
@@ -162,12 +106,10 @@ struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool wri
 	if (!is_aligned && access != JIT_ORDERED) {
 		crossing = jit_slow_add(j, crossing_piece);
 		crossing->reg = (uint8_t)va;
-		crossing->size = (uint8_t)size;
+		crossing->bytes = (uint16_t)size;
 	}
-	struct jit_slow *s = jit_slow_add(j, slow);
-	s->reg = (uint8_t)va;
-	s->size = (uint8_t)size;
-	s->kind = write;
+	struct jit_slow *s = jit_site_add(j, va, size, (write ? JIT_SITE_WRITES : 0) |
+		(access == JIT_UNPRIV ? JIT_SITE_UNPRIV : 0));
 	if (!is_aligned) {
 		x86_u8(b, 0xa8); /* test al, imm8 */
 		x86_u8(b, size - 1);
@@ -189,45 +131,7 @@ void jit_look_up_page(struct jit *j, struct jit_slow *s, unsigned va, bool write
 	look_up(j, s, va, write, JIT_PLAIN);
 }
 
-/* ---- The interpreter's whole instruction as a slow path ---- */
-
-/* `what`: the instruction, the size of its access from bit 16 on, and whether it writes in bit 24. */
-static void exec_access(struct emu_cpu *cpu, const union a64_args *args, uint64_t what)
-{
-	uint64_t va = cpu->jit_hot.va;
-
-	jit_slow_access(cpu, va, what >> 16 & 0xff, what >> 24 ? EMU_STAT_JIT_SLOW_STORES : EMU_STAT_JIT_SLOW_LOADS);
-	a64_exec[what & 0xffff](cpu, args);
-	/* The next time the page is in the arrays. */
-	jit_mem_fill(cpu, va, false);
-}
-
-void jit_whole_piece(struct jit *j, const struct jit_slow *s)
-{
-	unsigned i = j->i;
-
-	j->i = s->index;
-	x86_store(&j->buf, X86_W, JIT_CPU(jit_hot.va), s->reg);
-	jit_before_raise(j, s);
-	jit_call_with_args(j, (const void *)exec_access,
-		j->insn[j->i].op | (uint64_t)s->size << 16 | (uint64_t)s->kind << 24);
-	j->i = i;
-	jit_slow_return(j, s);
-}
-
 /* ---- Addresses ---- */
-
-static void sp_alignment(struct emu_cpu *cpu)
-{
-	jit_sync_flags(cpu);
-	emu_raise_sp_alignment(cpu);
-}
-
-static void sp_piece(struct jit *j, const struct jit_slow *s)
-{
-	jit_before_raise(j, s);
-	jit_call(j, (const void *)sp_alignment);
-}
 
 /* SP as a base has to be aligned, where the block says so. */
 void jit_check_base(struct jit *j, unsigned n)
@@ -235,7 +139,7 @@ void jit_check_base(struct jit *j, unsigned n)
 	if (n != 31 || j->sp_checked || !(j->block_flags & JIT_FLAG_SP_CHECK))
 		return;
 	x86_test8_imm(&j->buf, jit_x(j, 31), 15);
-	jit_slow_add(j, sp_piece)->branch[0] = x86_jcc(&j->buf, X86_NE);
+	jit_site_add(j, 0, 0, 0)->branch[0] = x86_jcc(&j->buf, X86_NE);
 	j->sp_checked = true;
 }
 
@@ -284,53 +188,24 @@ uint32_t jit_store_op(unsigned scale)
 	return ops[scale];
 }
 
-void jit_load_piece(struct jit *j, const struct jit_slow *s)
-{
-	jit_before_raise(j, s);
-	if (s->reg != X86_RCX)
-		x86_mov_rr(&j->buf, X86_W, X86_RCX, s->reg);
-	jit_call(j, s->fn);
-	x86_op(&j->buf, jit_load_op(s->size, (enum jit_extend)s->kind), s->reg2, x86_r(X86_RAX));
-	jit_slow_return(j, s);
-}
-
 static void load(struct jit *j, unsigned va, unsigned t, unsigned scale, enum jit_extend extend, enum jit_access access)
 {
-	struct jit_slow *s = jit_look_up(j, va, 1u << scale, false, access, jit_load_piece);
+	struct jit_slow *s = jit_look_up(j, va, 1u << scale, false, access);
 	unsigned reg = t == 31 ? X86_RAX : jit_target(j, t, X86_RAX);
 
-	s->fn = jit_slow_loads[access][scale];
-	s->reg2 = (uint8_t)reg;
-	s->size = (uint8_t)scale;
-	s->kind = (uint8_t)extend;
 	jit_fault_note(j, s);
 	x86_op(&j->buf, jit_load_op(scale, extend), reg, x86_mx(X86_RAX, va, 0, 0));
-	jit_slow_resume(j, s);
 	if (t != 31)
 		jit_write(j, t, reg);
-}
-
-void jit_store_piece(struct jit *j, const struct jit_slow *s)
-{
-	jit_before_raise(j, s);
-	if (s->reg2 != X86_RDX)
-		x86_mov_rr(&j->buf, X86_W, X86_RDX, s->reg2);
-	if (s->reg != X86_RCX)
-		x86_mov_rr(&j->buf, X86_W, X86_RCX, s->reg);
-	jit_call(j, s->fn);
-	jit_slow_return(j, s);
 }
 
 static void store(struct jit *j, unsigned va, unsigned t, unsigned scale, enum jit_access access)
 {
 	unsigned reg = jit_read_z(j, t, X86_RDX);
-	struct jit_slow *s = jit_look_up(j, va, 1u << scale, true, access, jit_store_piece);
+	struct jit_slow *s = jit_look_up(j, va, 1u << scale, true, access);
 
-	s->fn = jit_slow_stores[access][scale];
-	s->reg2 = (uint8_t)reg;
 	jit_fault_note(j, s);
 	x86_op(&j->buf, jit_store_op(scale), reg, x86_mx(X86_RAX, va, 0, 0));
-	jit_slow_resume(j, s);
 	if (access == JIT_ORDERED) {
 		x86_op(&j->buf, 0x83 | X86_LOCK, X86_OR, x86_m(X86_RSP, 0));
 		x86_u8(&j->buf, 0);

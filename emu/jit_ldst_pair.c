@@ -38,7 +38,7 @@ static void load_pair(struct jit *j, const struct pair *p)
 		return;
 	}
 	unsigned va = jit_address(j, p->n, p->offset);
-	struct jit_slow *s = jit_look_up(j, va, 2 * size, false, JIT_PLAIN, jit_whole_piece);
+	struct jit_slow *s = jit_look_up(j, va, 2 * size, false, JIT_PLAIN);
 	unsigned r1 = p->t == 31 ? X86_RDX : jit_target(j, p->t, X86_RDX);
 	if (p->atomic) {
 		jit_fault_note(j, s);
@@ -58,7 +58,6 @@ static void load_pair(struct jit *j, const struct pair *p)
 		jit_write(j, p->t2, X86_RAX);
 	if (p->writeback)
 		jit_write_back(j, p->n, p->writeback);
-	jit_slow_resume(j, s);
 }
 
 static void store_pair(struct jit *j, const struct pair *p)
@@ -66,7 +65,7 @@ static void store_pair(struct jit *j, const struct pair *p)
 	struct x86_buf *b = &j->buf;
 	unsigned size = 1u << p->scale;
 	unsigned va = jit_address(j, p->n, p->offset);
-	struct jit_slow *s = jit_look_up(j, va, 2 * size, true, JIT_PLAIN, jit_whole_piece);
+	struct jit_slow *s = jit_look_up(j, va, 2 * size, true, JIT_PLAIN);
 
 	if (p->atomic) {
 		unsigned r1 = jit_read_z(j, p->t, X86_RDX);
@@ -85,7 +84,6 @@ static void store_pair(struct jit *j, const struct pair *p)
 	}
 	if (p->writeback)
 		jit_write_back(j, p->n, p->writeback);
-	jit_slow_resume(j, s);
 }
 
 static void load_pair_v(struct jit *j, const struct pair *p)
@@ -93,7 +91,7 @@ static void load_pair_v(struct jit *j, const struct pair *p)
 	struct x86_buf *b = &j->buf;
 	unsigned size = 1u << p->scale;
 	unsigned xmm = jit_v_target(j, p->t), xmm2 = jit_v_target(j, p->t2), va = jit_address(j, p->n, p->offset);
-	struct jit_slow *s = jit_look_up(j, va, 2 * size, false, JIT_PLAIN, jit_whole_piece);
+	struct jit_slow *s = jit_look_up(j, va, 2 * size, false, JIT_PLAIN);
 
 	x86_alu(b, X86_ADD, X86_W, X86_RAX, x86_r(va));
 	jit_fault_note(j, s);
@@ -103,7 +101,6 @@ static void load_pair_v(struct jit *j, const struct pair *p)
 	jit_v_written_low(j, p->t2, p->scale);
 	if (p->writeback)
 		jit_write_back(j, p->n, p->writeback);
-	jit_slow_resume(j, s);
 }
 
 static void store_pair_v(struct jit *j, const struct pair *p)
@@ -111,7 +108,7 @@ static void store_pair_v(struct jit *j, const struct pair *p)
 	struct x86_buf *b = &j->buf;
 	unsigned size = 1u << p->scale;
 	unsigned xmm = jit_v_get(j, p->t), xmm2 = jit_v_get(j, p->t2), va = jit_address(j, p->n, p->offset);
-	struct jit_slow *s = jit_look_up(j, va, 2 * size, true, JIT_PLAIN, jit_whole_piece);
+	struct jit_slow *s = jit_look_up(j, va, 2 * size, true, JIT_PLAIN);
 
 	x86_alu(b, X86_ADD, X86_W, X86_RAX, x86_r(va));
 	jit_fault_note(j, s);
@@ -119,7 +116,6 @@ static void store_pair_v(struct jit *j, const struct pair *p)
 	jit_v_move(j, jit_v_store_op(p->scale), xmm2, x86_m(X86_RAX, (int32_t)size));
 	if (p->writeback)
 		jit_write_back(j, p->n, p->writeback);
-	jit_slow_resume(j, s);
 }
 
 #define PAIR(scale_, offset_, writeback_, extend_, atomic_) \

@@ -34,24 +34,12 @@ void jit_post_index(struct jit *j, unsigned n, unsigned rm, unsigned bytes);
 /* ---- The look-up ---- */
 
 /* Emits the look-up for [va, va+size): RAX becomes the entry. Returns the slow
- * path, whose members `resume` and below are the caller's. Leaves RDX alone. */
-struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool write, enum jit_access access,
-			     void (*slow)(struct jit *j, const struct jit_slow *s));
+ * path, which has the interpreter execute the instruction. Leaves RDX alone. */
+struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool write, enum jit_access access);
 
 /* The same for one page, without a check that all is in it: RAX becomes the
  * entry of `va`, a register, and `s` is branched to by its first branch. */
 void jit_look_up_page(struct jit *j, struct jit_slow *s, unsigned va, bool write);
-
-/* ---- Slow paths ---- */
-
-/* C functions, by access and log2 of the size: fn(cpu, va), fn(cpu, va, value). */
-extern const void *const jit_slow_loads[3][4], *const jit_slow_stores[3][4];
-/* Call s->fn: the result goes to s->reg2, extended by s->size (log2) and s->kind. */
-void jit_load_piece(struct jit *j, const struct jit_slow *s);
-/* Call s->fn for the value in s->reg2. */
-void jit_store_piece(struct jit *j, const struct jit_slow *s);
-/* The interpreter's whole instruction: like jit_fallback, out of line. */
-void jit_whole_piece(struct jit *j, const struct jit_slow *s);
 
 /* Whether a pair of X registers is to be one access. */
 bool jit_is_atomic_pair(const struct jit *j, unsigned n);

@@ -104,46 +104,6 @@ static bool is_plain(const struct jit_insn *insn, unsigned n)
 
 /* ---- The slow path ---- */
 
-static void exec_run(struct emu_cpu *cpu, const uint32_t *words, uint64_t count)
-{
-	uint64_t va = cpu->jit_hot.va;
-
-	jit_sync_flags(cpu);
-	for (unsigned i = 0; i < (count & 0xff); i++) {
-		enum a64_op op;
-		union a64_args args;
-		a64_decode(words[i], &op, &args);
-		cpu->next_pc = cpu->pc + 4;
-		a64_exec[op](cpu, &args);
-		cpu->pc += 4;
-		cpu->jit_hot.partial++;
-	}
-	/* The next time the page is in the arrays. */
-	jit_mem_fill(cpu, va, false);
-	jit_mem_fill(cpu, va + (count >> 8) - 1, false);
-}
-
-/* `arg` as exec_run has it; RCX is the lowest address. */
-static void run_piece(struct jit *j, const struct jit_slow *s)
-{
-	struct x86_buf *b = &j->buf;
-	unsigned n = s->arg & 0xff;
-
-	x86_store(b, X86_W, JIT_CPU(jit_hot.va), X86_RCX);
-	jit_before_raise(j, s);
-	x86_lea(b, X86_W, X86_RCX, x86_rip(0));
-	uint32_t words = x86_here(b);
-	x86_mov_imm(b, X86_RDX, s->arg);
-	jit_call(j, (const void *)exec_run);
-	jit_slow_return(j, s);
-	while (x86_here(b) % 4)
-		x86_u8(b, 0xcc);
-	x86_bind_here(b, words);
-	for (unsigned i = 0; i < n; i++)
-		x86_u32(b, j->insn[s->index + i].word);
-}
-
-/* `arg`: how many instructions. */
 static void crossing_piece(struct jit *j, const struct jit_slow *s)
 {
 	unsigned i = j->i;
@@ -151,10 +111,10 @@ static void crossing_piece(struct jit *j, const struct jit_slow *s)
 
 	j->sp_checked = false;
 	j->eflags = JIT_EFLAGS_NONE;
-	for (j->i = s->index; j->i < s->index + s->arg; j->i++) {
+	for (j->i = s->index; j->i < s->index + s->count; j->i++) {
 		j->pc = s->pc + 4 * (j->i - s->index);
 		j->va_align = 1;
-		jit_ops[j->insn[j->i].op].translate(j, &j->insn[j->i].args);
+		jit_translate_native(j);
 	}
 	jit_v_match(j, &s->resume_vregs);
 	x86_jmp_to(&j->buf, s->resume);
@@ -289,15 +249,15 @@ bool jit_ldst_run(struct jit *j)
 		x86_lea(b, X86_W, X86_RCX, x86_m(base, lowest + moved));
 	else if (base != X86_RCX)
 		x86_mov_rr(b, X86_W, X86_RCX, base);
-	struct jit_slow *crossing = NULL, *s = jit_slow_add(j, run_piece);
-	s->arg = (last - j->i + 1) | (uint64_t)bytes << 8;
+	struct jit_slow *crossing = NULL, *s = jit_site_add(j, X86_RCX, bytes, writes ? JIT_SITE_WRITES : 0);
+	s->count = (uint8_t)(last - j->i + 1);
 	if (!aligned || ((unsigned)lowest & 15) + bytes > 16) {
 		x86_mov_rr(b, 0, X86_RAX, X86_RCX);
 		x86_alu_imm(b, X86_AND, 0, x86_r(X86_RAX), EMU_PAGE_MASK);
 		x86_alu_imm(b, X86_CMP, 0, x86_r(X86_RAX), (int32_t)(EMU_PAGE_SIZE - bytes));
 		crossing = jit_slow_add(j, crossing_piece);
 		crossing->branch[0] = x86_jcc(b, X86_A);
-		crossing->arg = last - j->i + 1;
+		crossing->count = s->count;
 	}
 	jit_look_up_page(j, s, X86_RCX, writes);
 	x86_lea(b, X86_W, X86_RDX, x86_mx(X86_RAX, X86_RCX, 0, 0));

@@ -162,7 +162,7 @@ static void multiple(struct jit *j, bool is_load, const struct a64_args_LD2_mult
 		r[i] = jit_v_get(j, (a->Rt + i) % 32);
 	unsigned va = jit_address(j, a->Rn, 0);
 	/* Three are looked up as if they were four. */
-	struct jit_slow *s = jit_look_up(j, va, (a->Q ? 16 : 8) * (n == 3 ? 4 : n), !is_load, JIT_PLAIN, jit_whole_piece);
+	struct jit_slow *s = jit_look_up(j, va, (a->Q ? 16 : 8) * (n == 3 ? 4 : n), !is_load, JIT_PLAIN);
 	x86_alu(&j->buf, X86_ADD, X86_W, X86_RAX, x86_r(va));
 	if (!is_load) {
 		if (n == 2)
@@ -187,7 +187,6 @@ static void multiple(struct jit *j, bool is_load, const struct a64_args_LD2_mult
 			load_4(j, a->Q, a->size, a->Rt);
 	}
 	jit_post_index(j, a->Rn, rm, bytes);
-	jit_slow_resume(j, s);
 }
 
 #define MULTIPLE(n) \
@@ -220,7 +219,7 @@ MULTIPLE(4)
 static struct jit_slow *look_up_elements(struct jit *j, bool write, unsigned rn, unsigned size, unsigned n)
 {
 	unsigned va = jit_address(j, rn, 0);
-	struct jit_slow *s = jit_look_up(j, va, (n == 3 ? 4 : n) << size, write, JIT_PLAIN, jit_whole_piece);
+	struct jit_slow *s = jit_look_up(j, va, (n == 3 ? 4 : n) << size, write, JIT_PLAIN);
 
 	x86_alu(&j->buf, X86_ADD, X86_W, X86_RAX, x86_r(va));
 	return s;
@@ -248,7 +247,6 @@ static void single(struct jit *j, bool is_load, unsigned rt, unsigned rn, unsign
 			jit_v_written(j, (rt + i) % 32);
 	}
 	jit_post_index(j, rn, rm, n << size);
-	jit_slow_resume(j, s);
 }
 
 /* sel:Rbit + 1 registers. */
@@ -299,7 +297,6 @@ static void replicate(struct jit *j, unsigned t, unsigned n, unsigned rm, bool q
 		jit_v_written(j, (t + i) % 32);
 	}
 	jit_post_index(j, n, rm, count << size);
-	jit_slow_resume(j, s);
 }
 
 JIT_INSN(LD_rep)

@@ -10,66 +10,12 @@
 
 /* ---- One register ---- */
 
-/* The slow paths: fn(cpu, va, register's number). */
-#define DEFINE_SLOW(bits, member) \
-	static void slow_load##bits(struct emu_cpu *cpu, uint64_t va, uint64_t t) \
-	{ \
-		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_LOADS); \
-		uint64_t val = emu_ld##bits(cpu, va, EMU_ACC_NORMAL); \
-		jit_mem_fill(cpu, va, false); \
-		cpu->v[t].d[0] = val; \
-		cpu->v[t].d[1] = 0; \
-	} \
-	static void slow_store##bits(struct emu_cpu *cpu, uint64_t va, uint64_t t) \
-	{ \
-		jit_slow_access(cpu, va, bits / 8, EMU_STAT_JIT_SLOW_STORES); \
-		emu_st##bits(cpu, va, cpu->v[t].member[0], EMU_ACC_NORMAL); \
-		jit_mem_fill(cpu, va, false); \
-	}
-DEFINE_SLOW(8, b)
-DEFINE_SLOW(16, h)
-DEFINE_SLOW(32, s)
-DEFINE_SLOW(64, d)
-#undef DEFINE_SLOW
-
-static void slow_load128(struct emu_cpu *cpu, uint64_t va, uint64_t t)
-{
-	uint64_t val[2];
-
-	jit_slow_access(cpu, va, 16, EMU_STAT_JIT_SLOW_LOADS);
-	emu_ld128(cpu, va, 16, val, EMU_ACC_NORMAL);
-	jit_mem_fill(cpu, va, false);
-	cpu->v[t].d[0] = val[0];
-	cpu->v[t].d[1] = val[1];
-}
-
-static void slow_store128(struct emu_cpu *cpu, uint64_t va, uint64_t t)
-{
-	jit_slow_access(cpu, va, 16, EMU_STAT_JIT_SLOW_STORES);
-	emu_st128(cpu, va, 16, cpu->v[t].d, EMU_ACC_NORMAL);
-	jit_mem_fill(cpu, va, false);
-}
-
-static void vector_piece(struct jit *j, const struct jit_slow *s)
-{
-	jit_before_raise(j, s);
-	if (s->reg != X86_RCX)
-		x86_mov_rr(&j->buf, X86_W, X86_RCX, s->reg);
-	x86_mov_imm(&j->buf, X86_RDX, s->arg);
-	jit_call(j, s->fn);
-	jit_slow_return(j, s);
-}
-
 static void load_v(struct jit *j, unsigned va, unsigned t, unsigned scale)
 {
-	static const void *const slow[] = { (const void *)slow_load8, (const void *)slow_load16, (const void *)slow_load32,
-		(const void *)slow_load64, (const void *)slow_load128 };
 	struct x86_buf *b = &j->buf;
 	unsigned xmm = jit_v_target(j, t);
-	struct jit_slow *s = jit_look_up(j, va, 1u << scale, false, JIT_PLAIN, vector_piece);
+	struct jit_slow *s = jit_look_up(j, va, 1u << scale, false, JIT_PLAIN);
 
-	s->fn = slow[scale];
-	s->arg = t;
 	jit_fault_note(j, s);
 	if (scale < 2) {
 		x86_op(b, jit_load_op(scale, JIT_ZERO), X86_RAX, x86_mx(X86_RAX, va, 0, 0));
@@ -78,19 +24,14 @@ static void load_v(struct jit *j, unsigned va, unsigned t, unsigned scale)
 		jit_v_move(j, jit_v_load_op(scale), xmm, x86_mx(X86_RAX, va, 0, 0));
 	}
 	jit_v_written_low(j, t, scale);
-	jit_slow_resume(j, s);
 }
 
 static void store_v(struct jit *j, unsigned va, unsigned t, unsigned scale)
 {
-	static const void *const slow[] = { (const void *)slow_store8, (const void *)slow_store16,
-		(const void *)slow_store32, (const void *)slow_store64, (const void *)slow_store128 };
 	struct x86_buf *b = &j->buf;
 	unsigned xmm = jit_v_get(j, t);
-	struct jit_slow *s = jit_look_up(j, va, 1u << scale, true, JIT_PLAIN, vector_piece);
+	struct jit_slow *s = jit_look_up(j, va, 1u << scale, true, JIT_PLAIN);
 
-	s->fn = slow[scale];
-	s->arg = t;
 	if (scale < 2) {
 		jit_v_move(j, X86_VMOVD_OUT, xmm, x86_r(X86_RDX));
 		jit_fault_note(j, s);
@@ -99,7 +40,6 @@ static void store_v(struct jit *j, unsigned va, unsigned t, unsigned scale)
 		jit_fault_note(j, s);
 		jit_v_move(j, jit_v_store_op(scale), xmm, x86_mx(X86_RAX, va, 0, 0));
 	}
-	jit_slow_resume(j, s);
 }
 
 #define VECTOR_FORMS(name, unscaled_name, op, scale) \
@@ -179,7 +119,7 @@ static void registers(struct jit *j, bool is_load, unsigned t, unsigned n, unsig
 		xmm[i] = is_load ? jit_v_target(j, (t + i) & 31) : jit_v_get(j, (t + i) & 31);
 	unsigned va = jit_address(j, n, 0);
 	/* Three are looked up as if they were four. */
-	struct jit_slow *s = jit_look_up(j, va, (count == 3 ? 4 : count) << scale, !is_load, JIT_PLAIN, jit_whole_piece);
+	struct jit_slow *s = jit_look_up(j, va, (count == 3 ? 4 : count) << scale, !is_load, JIT_PLAIN);
 
 	x86_alu(b, X86_ADD, X86_W, X86_RAX, x86_r(va));
 	jit_fault_note(j, s);
@@ -189,7 +129,6 @@ static void registers(struct jit *j, bool is_load, unsigned t, unsigned n, unsig
 	for (unsigned i = 0; is_load && i < count; i++)
 		jit_v_written(j, (t + i) & 31);
 	jit_post_index(j, n, rm, count << scale);
-	jit_slow_resume(j, s);
 }
 
 #define REGISTERS(count) \

@@ -157,7 +157,8 @@ struct jit_slow {
 	uint32_t branch[4]; /* to bind to the piece's start; 0: none */
 	uint32_t resume;    /* where the piece returns to */
 	uint32_t fault;     /* the host instruction that may trap, + 1; 0: none */
-	uint8_t reg, reg2, size, kind;
+	uint8_t reg, reg2, kind, count;
+	uint16_t bytes;
 	const void *fn;
 	uint64_t arg;
 	struct jit_vregs vregs, resume_vregs;
@@ -277,6 +278,7 @@ struct jit {
 	unsigned debug;             /* EMU_JIT_* */
 	uint8_t op_kind[A64_OP_COUNT]; /* JIT_OP_* */
 	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_link, thunk_call; /* emu/jit.c */
+	uint32_t thunk_site;        /* emu/jit_site.c */
 	uint32_t v_consts;          /* constants of emu/jit_vec.c */
 	uint32_t host_has;          /* JIT_HOST_MASK: what this host has */
 	uint32_t host_mxcsr;
@@ -421,15 +423,6 @@ static inline void jit_sync_flags(struct emu_cpu *cpu)
 	cpu->nzcv = jit_nzcv_of(cpu->jit_hot.flags);
 }
 
-/* Begins the slow path of an access. */
-static inline void jit_slow_access(struct emu_cpu *cpu, uint64_t va, unsigned size, enum emu_stat stat)
-{
-	jit_sync_flags(cpu);
-	jit_count(cpu->jit, stat, 1);
-	if ((va & 4095) + size > 4096)
-		jit_count(cpu->jit, EMU_STAT_JIT_CROSSINGS, 1);
-}
-
 /* ---- Calls and exits ---- */
 
 /* A slow path of the current instruction: entered by the branches put in
@@ -457,8 +450,6 @@ void jit_insn_piece(struct jit *j, const struct jit_slow *s);
 void jit_exit_by(struct jit *j, const void *fn);
 /* What such a function returns, when all is done and cpu->pc is the next instruction. */
 uint64_t jit_leave_insn(struct emu_cpu *cpu);
-/* Calls fn(cpu, args, arg) with what the interpreter's function for the current instruction takes. */
-void jit_call_with_args(struct jit *j, const void *fn, uint64_t arg);
 /* Goes on at another instruction. */
 void jit_exit_to(struct jit *j, uint64_t target);
 /* Goes on at the address in RAX; `btype` is PSTATE.BTYPE there. */
@@ -468,6 +459,19 @@ enum { JIT_LINK_GUARDED = 1 << 30 }; /* in jit_hot.link: the jump has a guard */
 void jit_set_guard(struct jit *j, uint32_t branch, uint32_t gen);
 /* Leaves for `pc` if the vCPU is wanted. Clobbers the flags. */
 void jit_check_attention(struct jit *j, uint64_t pc);
+
+/* ---- Sites (emu/jit_site.c) ---- */
+
+enum { JIT_SITE_WRITES = 1 << 0, JIT_SITE_UNPRIV = 1 << 1 };
+/* A slow path that has the interpreter execute the current instruction, which accesses
+ * `bytes` from the address in the register `va` on (0: it cannot; it raises something).
+ * It goes on behind that, if nothing else is said. `count` may be set to more instructions. */
+struct jit_slow *jit_site_add(struct jit *j, unsigned va, unsigned bytes, unsigned kind);
+/* The instruction, or instructions, of the sites from slow[first] on have come to their end. */
+void jit_site_resume(struct jit *j, unsigned first);
+/* The translator of the current instruction, with the sites that it adds. */
+void jit_translate_native(struct jit *j);
+void jit_site_make_thunk(struct jit *j);
 
 /* ---- The loop (emu/jit.c) ---- */
 

@@ -593,43 +593,20 @@ static unsigned sys_kind(const struct a64_args_SYS *a)
 	return a->CRm == 4 ? ZERO : a->CRm == 10 || a->CRm == 11 || a->CRm == 14 ? CLEAN : NOT_NATIVE;
 }
 
-/* `what`: the encoding, and Rt from bit 16 on. */
-static void exec_sys(struct emu_cpu *cpu, uint64_t val, uint64_t what)
+/* `what`: the encoding, and Rt from bit 16 on. The code that is to be executed then may be another. */
+static uint64_t exec_sys_and_leave(struct emu_cpu *cpu, uint64_t val, uint64_t what)
 {
 	jit_sync_flags(cpu);
 	emu_sys_insn(cpu, what & 0xffff, (unsigned)(what >> 16), val);
-}
-
-/* The code that is to be executed then may be another. */
-static uint64_t exec_sys_and_leave(struct emu_cpu *cpu, uint64_t val, uint64_t what)
-{
-	exec_sys(cpu, val, what);
 	cpu->pc += 4;
 	return jit_leave_insn(cpu);
 }
 
-static void exec_dc(struct emu_cpu *cpu, uint64_t va, uint64_t what)
-{
-	bool zero = (what >> 3 & 15) == 4;
-
-	jit_count(cpu->jit, zero ? EMU_STAT_JIT_SLOW_STORES : EMU_STAT_JIT_SLOW_LOADS, 1);
-	exec_sys(cpu, va, what);
-	jit_mem_fill(cpu, va, false);
-}
-
-/* RCX and RDX for the two. */
+/* RCX and RDX for it. */
 static void load_sys_args(struct jit *j, const struct a64_args_SYS *a)
 {
 	jit_copy_z(j, X86_W, X86_RCX, a->Rt);
 	x86_mov_imm(&j->buf, X86_RDX, EMU_SYSREG(1, a->op1, a->CRn, a->CRm, a->op2) | (uint64_t)a->Rt << 16);
-}
-
-static void dc_piece(struct jit *j, const struct jit_slow *s)
-{
-	jit_before_raise(j, s);
-	load_sys_args(j, &j->insn[s->index].args.a64_shape_SYS);
-	jit_call(j, (const void *)exec_dc);
-	jit_slow_return(j, s);
 }
 
 /* Cleaning does nothing where the address can be read. */
@@ -650,7 +627,7 @@ JIT_INSN(SYS)
 	jit_copy_z(j, X86_W, JIT_SCRATCH_VA, a->Rt);
 	if (zero)
 		x86_alu_imm(b, X86_AND, X86_W, x86_r(JIT_SCRATCH_VA), -64);
-	struct jit_slow *s = jit_look_up(j, JIT_SCRATCH_VA, 1, zero, JIT_PLAIN, dc_piece);
+	struct jit_slow *s = jit_look_up(j, JIT_SCRATCH_VA, 1, zero, JIT_PLAIN);
 	if (zero) {
 		x86_op(b, 0xef | X86_66 | X86_0F, 0, x86_r(0)); /* pxor xmm0, xmm0 */
 		jit_fault_note(j, s);
@@ -660,7 +637,6 @@ JIT_INSN(SYS)
 		jit_fault_note(j, s);
 		x86_op(b, X86_MOVZX8, X86_RAX, x86_mx(X86_RAX, JIT_SCRATCH_VA, 0, 0));
 	}
-	jit_slow_resume(j, s);
 }
 
 static int sys_props(const struct a64_args_SYS *a)

@@ -294,6 +294,15 @@ static void decode_block(struct jit *j)
 
 /* ---- Translation ---- */
 
+void jit_translate_native(struct jit *j)
+{
+	const struct jit_insn *insn = &j->insn[j->i];
+	unsigned first = j->n_slow;
+
+	jit_ops[insn->op].translate(j, &insn->args);
+	jit_site_resume(j, first);
+}
+
 static void translate_insn(struct jit *j)
 {
 	struct jit_insn *insn = &j->insn[j->i];
@@ -309,7 +318,7 @@ static void translate_insn(struct jit *j)
 		return;
 	if (insn->native) {
 		struct jit_slow *guard = jit_fp_flush_guard(j);
-		jit_ops[insn->op].translate(j, &insn->args);
+		jit_translate_native(j);
 		if (guard)
 			jit_slow_resume(j, guard);
 	} else {

@@ -43,6 +43,7 @@ emu_jit_sources = emu/jit.c emu/jit.h emu/jit_priv.h emu/jit_mem.c emu/jit_conte
 	emu/jit_exit.c emu/jit_state.c emu/jit_int_priv.h emu/jit_dpimm.c emu/jit_dpreg.c emu/jit_dpreg_source.c emu/jit_branch.c \
 	emu/jit_system.c emu/jit_pauth.c \
 	emu/jit_ldst.c emu/jit_ldst_priv.h emu/jit_ldst_pair.c emu/jit_ldst_vec.c emu/jit_ldst_struct.c emu/jit_ldst_run.c \
+	emu/jit_site.c \
 	emu/verify.c emu/verify.h emu/verify_priv.h emu/verify_report.c \
 	emu/jit_atomic.c emu/jit_vec.c emu/jit_vregs.c emu/jit_map.c emu/jit_vec_priv.h emu/x86_vec_priv.h \
 	emu/jit_simd_same.c emu/jit_simd_misc.c \
