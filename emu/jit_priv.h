@@ -331,7 +331,7 @@ struct jit {
 	/* statistics, for other threads to read: jit_count */
 	uint64_t stats[EMU_STAT_COUNT]; /* times are in ticks of the host's counter */
 	uint64_t fallbacks[A64_OP_COUNT + 1];
-	uint64_t start_ticks, start_ns; /* to make nanoseconds of them */
+	uint64_t start_ticks, start_ns, tick_rate; /* to make nanoseconds of them */
 };
 
 static inline void jit_stat_set(struct jit *j, enum emu_stat stat, uint64_t value)

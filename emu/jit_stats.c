@@ -2,25 +2,37 @@
 /*
  * The JIT's statistics. The vCPU's thread counts with relaxed atomic stores; any
  * other may read. Times are counted in ticks of the host's time-stamp counter,
- * whose rate is found when somebody asks.
+ * whose rate is found when somebody asks for the first time: once, so that what
+ * is told never shrinks.
  */
 #include "emu/jit_priv.h"
 
 #include <time.h>
 #include <x86intrin.h>
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
+enum { RATE_NS = 10000000, TRIES = 5 }; /* the rate is found in no less than so long */
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+/* The host's counter and its clock: the pair that was read most quickly of a few. */
+static void read_clocks(uint64_t *ret_ticks, uint64_t *ret_ns)
+{
+	uint64_t least = 0;
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		struct timespec ts;
+		uint64_t before = __rdtsc();
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+		uint64_t took = __rdtsc() - before;
+		if (i == 0 || took < least) {
+			least = took;
+			*ret_ticks = before;
+			*ret_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+		}
+	}
 }
 
 void jit_stats_init(struct jit *j)
 {
-	j->start_ticks = __rdtsc();
-	j->start_ns = now_ns();
+	read_clocks(&j->start_ticks, &j->start_ns);
 }
 
 void jit_stats_translated(struct jit *j, uint64_t start)
@@ -41,22 +53,33 @@ void jit_stats_translated(struct jit *j, uint64_t start)
 	jit_stat_set(j, EMU_STAT_JIT_BYTES, used);
 }
 
-static uint64_t ticks_to_ns(const struct jit *j, uint64_t ticks)
+/* Nanoseconds in a tick, times 2^32. */
+static uint64_t tick_rate(struct jit *j)
 {
-	uint64_t passed = __rdtsc() - j->start_ticks;
+	uint64_t rate = __atomic_load_n(&j->tick_rate, __ATOMIC_RELAXED), ticks, ns;
 
-	return passed ? (uint64_t)((double)ticks * (double)(now_ns() - j->start_ns) / (double)passed) : 0;
+	if (rate)
+		return rate;
+	for (read_clocks(&ticks, &ns); ns - j->start_ns < RATE_NS; read_clocks(&ticks, &ns))
+		nanosleep(&(struct timespec){ .tv_nsec = RATE_NS - (long)(ns - j->start_ns) }, NULL);
+	ns -= j->start_ns;
+	/* a nanosecond on a host whose processors' counters disagree by all that */
+	uint64_t passed = ticks > j->start_ticks ? ticks - j->start_ticks : ns;
+	uint64_t found = (uint64_t)(((unsigned __int128)ns << 32) / passed);
+	/* Unless another thread has found one at the same time. */
+	return __atomic_compare_exchange_n(&j->tick_rate, &rate, found, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? found : rate;
 }
 
 void emu_jit_stats(const struct emu_cpu *cpu, uint64_t values[EMU_STAT_COUNT])
 {
-	const struct jit *j = cpu->jit;
+	struct jit *j = cpu->jit;
 
 	if (!j)
 		return;
+	uint64_t rate = tick_rate(j);
 	for (unsigned i = 0; i < EMU_STAT_COUNT; i++) {
 		uint64_t value = __atomic_load_n(&j->stats[i], __ATOMIC_RELAXED);
-		values[i] += emu_stat_infos[i].unit == EMU_STAT_NS ? ticks_to_ns(j, value) : value;
+		values[i] += emu_stat_infos[i].unit == EMU_STAT_NS ? (uint64_t)((unsigned __int128)value * rate >> 32) : value;
 	}
 	for (unsigned i = 0; i <= A64_OP_COUNT; i++)
 		values[EMU_STAT_JIT_FALLBACKS] += emu_jit_fallback(cpu, i);
