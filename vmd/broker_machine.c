@@ -49,6 +49,8 @@ struct broker_machine *broker_machine_find(struct broker *b, const char *name, s
 	vmd_error_set(err, VMD_ERR_NOT_FOUND, 0, "there is no machine named '%s'", name);
 	if (suggest.best)
 		vmd_error_hint(err, "did you mean '%s'?", suggest.best);
+	else
+		vmd_error_hint(err, "'vmctl list' shows the machines");
 	return NULL;
 }
 

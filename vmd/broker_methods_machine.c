@@ -27,6 +27,19 @@ struct broker_machine *broker_method_machine(struct proto_call *call, const char
 	return m;
 }
 
+struct broker_machine *broker_method_process(struct proto_call *call, const char *name, struct vmd_error *err)
+{
+	struct broker *b = proto_call_opaque(call);
+	struct broker_machine *m = broker_machine_find(b, name, err);
+	if (!m || proto_command_allows(proto_call_command(call), name, m->state, err))
+		return m;
+	if (m->state == PROTO_MACHINE_STATE_STOPPED || m->state == PROTO_MACHINE_STATE_CRASHED)
+		vmd_error_hint(err, "start it with 'vmctl start %s'", name);
+	else if (m->state == PROTO_MACHINE_STATE_UNRESPONSIVE)
+		vmd_error_hint(err, "it may answer again; 'vmctl kill %s' ends it", name);
+	return NULL;
+}
+
 void broker_method_reply_status(struct proto_call *call, const struct broker_machine *m, broker_reply_status_fn *reply)
 {
 	struct proto_machine_status status;
@@ -364,11 +377,13 @@ static void on_command(void *opaque, json_t *result, const struct vmd_error *err
 	free(c);
 }
 
-/* Sends a command (taking args); the call gets its result, or the machine's status when reply is not NULL. */
-static bool execute(struct proto_call *call, struct broker_machine *m, const char *command, json_t *args, unsigned ms,
+/* Sends a command (taking args) to the named machine; the call gets its result, or the machine's status when reply is
+ * not NULL. */
+static bool execute(struct proto_call *call, const char *name, const char *command, json_t *args, unsigned ms,
 		    broker_reply_status_fn *reply, struct vmd_error *err)
 {
-	struct broker_link *link = broker_run_link(m->run, err);
+	struct broker_machine *m = broker_method_process(call, name, err);
+	struct broker_link *link = m ? broker_run_link(m->run, err) : NULL;
 	struct command *c = link ? malloc(sizeof(*c)) : NULL;
 	if (!c) {
 		json_decref(args);
@@ -385,39 +400,33 @@ static bool execute(struct proto_call *call, struct broker_machine *m, const cha
 
 static bool machine_reset(struct proto_call *call, const struct proto_args_machine_reset *args, struct vmd_error *err)
 {
-	struct broker_machine *m = broker_method_machine(call, args->name, err);
-	return m && execute(call, m, "system_reset", NULL, BROKER_COMMAND_MS, proto_reply_machine_reset, err);
+	return execute(call, args->name, "system_reset", NULL, BROKER_COMMAND_MS, proto_reply_machine_reset, err);
 }
 
 static bool machine_pause(struct proto_call *call, const struct proto_args_machine_pause *args, struct vmd_error *err)
 {
-	struct broker_machine *m = broker_method_machine(call, args->name, err);
-	return m && execute(call, m, "stop", NULL, BROKER_COMMAND_MS, proto_reply_machine_pause, err);
+	return execute(call, args->name, "stop", NULL, BROKER_COMMAND_MS, proto_reply_machine_pause, err);
 }
 
 static bool machine_resume(struct proto_call *call, const struct proto_args_machine_resume *args, struct vmd_error *err)
 {
-	struct broker_machine *m = broker_method_machine(call, args->name, err);
-	return m && execute(call, m, "cont", NULL, BROKER_COMMAND_MS, proto_reply_machine_resume, err);
+	return execute(call, args->name, "cont", NULL, BROKER_COMMAND_MS, proto_reply_machine_resume, err);
 }
 
 static bool machine_qmp(struct proto_call *call, const struct proto_args_machine_qmp *args, struct vmd_error *err)
 {
-	struct broker_machine *m = broker_method_machine(call, args->name, err);
-	return m && execute(call, m, args->command, json_incref(args->arguments), BROKER_QMP_MS, NULL, err);
+	return execute(call, args->name, args->command, json_incref(args->arguments), BROKER_QMP_MS, NULL, err);
 }
 
 static bool machine_stats(struct proto_call *call, const struct proto_args_machine_stats *args, struct vmd_error *err)
 {
-	struct broker_machine *m = broker_method_machine(call, args->name, err);
-	return m && execute(call, m, "__org.vmd_query-stats", NULL, BROKER_QMP_MS, NULL, err);
+	return execute(call, args->name, "__org.vmd_query-stats", NULL, BROKER_QMP_MS, NULL, err);
 }
 
 static bool machine_dump_dtb(struct proto_call *call, const struct proto_args_machine_dump_dtb *args,
 			     struct vmd_error *err)
 {
-	struct broker_machine *m = broker_method_machine(call, args->name, err);
-	return m && execute(call, m, "__org.vmd_dump-dtb", NULL, BROKER_QMP_MS, NULL, err);
+	return execute(call, args->name, "__org.vmd_dump-dtb", NULL, BROKER_QMP_MS, NULL, err);
 }
 
 const struct proto_daemon_handlers broker_handlers = {

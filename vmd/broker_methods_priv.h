@@ -9,6 +9,8 @@ typedef void broker_reply_status_fn(struct proto_call *call, const struct proto_
 
 /* The machine a call is about, when its state allows the command. */
 struct broker_machine *broker_method_machine(struct proto_call *call, const char *name, struct vmd_error *err);
+/* The same for one that asks the machine's process: the error tells how to get to one that answers. */
+struct broker_machine *broker_method_process(struct proto_call *call, const char *name, struct vmd_error *err);
 void broker_method_reply_status(struct proto_call *call, const struct broker_machine *m, broker_reply_status_fn *reply);
 
 /* broker_methods_query.c: methods that look and change nothing. */

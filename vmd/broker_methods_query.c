@@ -82,7 +82,7 @@ bool broker_method_machine_status(struct proto_call *call, const struct proto_ar
 bool broker_method_machine_console(struct proto_call *call, const struct proto_args_machine_console *args,
 				   struct vmd_error *err)
 {
-	struct broker_machine *m = broker_method_machine(call, args->name, err);
+	struct broker_machine *m = broker_method_process(call, args->name, err);
 	struct proto_machine_status status;
 	if (!m || !broker_machine_status(m, &status, err))
 		return false;
