@@ -105,17 +105,20 @@ static void print_member(const struct proto_field *f, const json_t *value)
 	}
 }
 
-int cmd_print_info(const struct vmctl *ctx, const struct proto_machine_info *info)
+/* With what executes the machine, if `stats` is not NULL. */
+static int print_info(const struct vmctl *ctx, const struct proto_machine_info *info, const struct proto_machine_stats *stats)
 {
-	int ret = VMCTL_OK;
 	if (ctx->json) {
 		json_t *json = proto_machine_info_to_json(info);
-		ret = vmctl_print_json(json);
+		if (json && stats)
+			json_object_set_new(json, "executed-by", json_pack("{s:s, s:s*}", "accel", proto_accel_name(stats->accel),
+									   "accel-note", stats->accel_note));
+		int ret = vmctl_print_json(json);
 		json_decref(json);
 		return ret;
 	}
 	const struct proto_machine_status *s = &info->status;
-	char text[500];
+	char text[600];
 	json_t *def = proto_machine_definition_to_json(&info->definition);
 	const struct proto_type *type = &proto_type_machine_definition;
 	for (unsigned i = 0; i < type->n_fields; i++)
@@ -135,21 +138,28 @@ int cmd_print_info(const struct vmctl *ctx, const struct proto_machine_info *inf
 	for (size_t i = 0; i < s->n_consoles; i++)
 		print_line("console", s->consoles[i].path);
 	print_line("problem", s->problem);
-	return ret;
+	if (stats) {
+		const char *note = stats->accel_note;
+		snprintf(text, sizeof(text), "%s%s%s%s", proto_accel_name(stats->accel), note ? " (" : "", note ? note : "", note ? ")" : "");
+		print_line("executed by", text);
+	}
+	return VMCTL_OK;
 }
 
-/* Calls a method that returns a MachineInfo, and prints it. */
+/* A machine that was made or changed: its status, or JSON with its definition. */
+static int print_outcome(const struct vmctl *ctx, const struct proto_machine_info *info)
+{
+	return ctx->json ? print_info(ctx, info, NULL) : cmd_print_status(ctx, &info->status);
+}
+
+/* Calls a method that makes or changes a machine. */
 static int call_info(struct vmctl *ctx, const char *method, json_t *params_new)
 {
 	struct vmd_error err = { 0 };
 	struct proto_machine_info info;
 	if (!vmctl_call_struct(ctx, method, params_new, VMCTL_SOON, &proto_type_machine_info, &info, &err))
 		return vmctl_fail(ctx, &err);
-	int ret = VMCTL_OK;
-	if (ctx->json || !strcmp(method, "machine.get"))
-		ret = cmd_print_info(ctx, &info);
-	else
-		ret = cmd_print_status(ctx, &info.status);
+	int ret = print_outcome(ctx, &info);
 	proto_machine_info_fini(&info);
 	return ret;
 }
@@ -301,7 +311,7 @@ static int run_define(struct vmctl *ctx)
 	}
 	if (!vmctl_call_struct(ctx, "machine.get", name, VMCTL_SOON, &proto_type_machine_info, &info, &err))
 		return vmctl_fail(ctx, &err);
-	int ret = ctx->json ? cmd_print_info(ctx, &info) : cmd_print_status(ctx, &info.status);
+	int ret = print_outcome(ctx, &info);
 	proto_machine_info_fini(&info);
 	return ret;
 }
@@ -319,30 +329,25 @@ const struct vmctl_command vmctl_cmd_define = {
 	.options = define_options, .run = run_define,
 };
 
-/* What really executes a machine that has a process. */
-static void print_accel(struct vmctl *ctx)
-{
-	struct vmd_error err;
-	struct proto_machine_stats s;
-	char text[600];
-	if (!cmd_stats(ctx, ctx->args[0], &s, &err))
-		return; /* it does not run */
-	snprintf(text, sizeof(text), "%s%s%s%s", proto_accel_name(s.accel), s.accel_note ? " (" : "", s.accel_note ? s.accel_note : "",
-		 s.accel_note ? ")" : "");
-	print_line("executed by", text);
-	proto_machine_stats_fini(&s);
-}
-
 static int run_show(struct vmctl *ctx)
 {
-	int ret = call_info(ctx, "machine.get", cmd_name_params(ctx));
-	if (ret == VMCTL_OK && !ctx->json)
-		print_accel(ctx);
+	struct vmd_error err = { 0 };
+	struct proto_machine_info info;
+	struct proto_machine_stats stats;
+	if (!vmctl_call_struct(ctx, "machine.get", cmd_name_params(ctx), VMCTL_SOON, &proto_type_machine_info, &info, &err))
+		return vmctl_fail(ctx, &err);
+	/* What really executes it, if it has a process that answers. */
+	bool active = info.status.has_pid && cmd_stats(ctx, ctx->args[0], &stats, &err);
+	int ret = print_info(ctx, &info, active ? &stats : NULL);
+	if (active)
+		proto_machine_stats_fini(&stats);
+	proto_machine_info_fini(&info);
 	return ret;
 }
 
 const struct vmctl_command vmctl_cmd_show = {
 	.name = "show", .args = "NAME", .min_args = 1, .max_args = 1, .summary = "Show a machine's definition and status",
+	.doc = "Of a running machine also what executes it, and why, if that needs a reason: 'executed-by' in JSON.",
 	.run = run_show,
 };
 

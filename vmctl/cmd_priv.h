@@ -13,8 +13,6 @@
 json_t *cmd_name_params(const struct vmctl *ctx);
 /* Prints a machine's status: a line saying what it is now, or JSON. */
 int cmd_print_status(const struct vmctl *ctx, const struct proto_machine_status *status);
-/* Prints a machine with its definition. */
-int cmd_print_info(const struct vmctl *ctx, const struct proto_machine_info *info);
 /* "stopped: guest-exit, status 3" */
 void cmd_state_text(const struct proto_machine_status *status, char *buf, size_t size);
 /* JSON from the arguments that follow the n-th: one object, or key=value words. */

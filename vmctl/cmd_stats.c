@@ -158,6 +158,18 @@ static bool look(struct vmctl *ctx, struct top *top, json_t **ret_lines, struct 
 	return true;
 }
 
+/* Whether the machines that were asked for can be looked at. */
+static bool check_names(struct vmctl *ctx, struct vmd_error *err)
+{
+	struct proto_machine_stats s;
+	for (unsigned i = 0; i < ctx->n_args; i++) {
+		if (!cmd_stats(ctx, ctx->args[i], &s, err))
+			return false;
+		proto_machine_stats_fini(&s);
+	}
+	return true;
+}
+
 static void print_lines(const json_t *lines)
 {
 	static const char *const heading[] = { "NAME", "STATE", "CPUS", "CPU%", "MIPS", "RESIDENT", "MEMORY", "ACCEL" };
@@ -227,6 +239,8 @@ static int run_top(struct vmctl *ctx)
 		vmd_error_set(&err, VMD_ERR_INVALID, 0, "--delay takes 0.1 to 3600 seconds");
 		return vmctl_fail(ctx, &err);
 	}
+	if (!check_names(ctx, &err))
+		return vmctl_fail(ctx, &err);
 	bool keys = !batch && isatty(STDIN_FILENO) && vmctl_terminal_raw(STDIN_FILENO), ok = true;
 	/* The first look is what the first report is compared with. */
 	for (unsigned long i = 0; ok && (!count || i <= count); i++) {
@@ -269,6 +283,6 @@ static const struct vmctl_option top_options[] = {
 const struct vmctl_command vmctl_cmd_top = {
 	.name = "top", .args = "[NAME...]", .min_args = 0, .max_args = 1000, .summary = "Show how busy machines are, again and again",
 	.doc = "CPU% is of one host processor; MIPS are millions of guest instructions a second, over all of a machine's processors. "
-	       "'q' leaves. With --json, each report is an array on a line.",
+	       "'q' leaves. With --json, each report is an array on a line. Machines that are named must be running at the beginning.",
 	.options = top_options, .example = "vmctl top -b -n 1 web1", .run = run_top,
 };

@@ -83,6 +83,17 @@ static bool fake_get(struct proto_call *call, const struct proto_args_machine_ge
 	return true;
 }
 
+static bool fake_stats(struct proto_call *call, const struct proto_args_machine_stats *args, struct vmd_error *err)
+{
+	struct proto_stats stats = { .name = (char *)"instructions", .value = 5 };
+	struct proto_vcpu_stats vcpu = { .stats = &stats, .n_stats = 1 };
+	struct proto_machine_stats s = { .accel = PROTO_ACCEL_INTERP, .accel_note = (char *)"no\a", .vcpus = &vcpu, .n_vcpus = 1 };
+	if (!known(args->name, err))
+		return false;
+	proto_reply_machine_stats(call, &s);
+	return true;
+}
+
 static bool fake_start(struct proto_call *call, const struct proto_args_machine_start *args, struct vmd_error *err)
 {
 	struct proto_machine_status s = status_of(proto_call_opaque(call), args->name);
@@ -162,7 +173,7 @@ static bool fake_subscribe(struct proto_call *call, const struct proto_args_even
 static const struct proto_daemon_handlers handlers = {
 	.machine_list = fake_list, .machine_create = fake_create, .machine_get = fake_get, .machine_start = fake_start,
 	.machine_console = fake_console, .machine_resume = fake_resume, .machine_wait = fake_wait, .machine_delete = fake_delete,
-	.events_subscribe = fake_subscribe,
+	.events_subscribe = fake_subscribe, .machine_stats = fake_stats,
 };
 
 static void peer_send(void *opaque, char *data, size_t len)
@@ -324,6 +335,10 @@ static const struct {
 	{ "$V show gone 2>&1", 3, "vmctl: there is no machine 'gone'\nhint: 'vmctl list' shows the machines\n" },
 	{ "$V show gone 2>/dev/null", 3, NULL },
 	{ "$V show gone --json 2>&1", 3, "\"class\": \"DeviceNotFound\"" },
+	{ "$V create w > /dev/null; $V show w", 0, "\nexecuted by    interp (no\\x07)\n" },
+	{ "$V create w > /dev/null; $V show --json w | tr -d ' \n'", 0, "},\"executed-by\":{\"accel\":\"interp\",\"accel-note\":\"no\\u0007\"}}" },
+	{ "$V create w > /dev/null; $V show --json w | $V --json define - | tr -d ' \n'", 0, "{\"definition\":{\"name\":\"w\"" },
+	{ "$V top -n 1 web1 gone 2>&1", 3, "vmctl: there is no machine 'gone'\n" },
 	{ "$V start busy 2>&1", 4, "no" },
 	{ "$V start slow 2>&1", 7, "no" },
 	{ "$V start shy 2>&1", 8, "no" },
