@@ -10,9 +10,10 @@ e2e_scripts = \
 	tests/e2e/devices.sh
 TESTS += $(e2e_scripts)
 if HAVE_PYTHON3
-TESTS += tests/e2e/hostile.py
+TESTS += tests/e2e/hostile.py tests/e2e/stats.py
 endif
-EXTRA_DIST += $(e2e_scripts) tests/e2e/forced.sh tests/e2e/verify.sh tests/e2e/lib.sh tests/e2e/hostile.py tests/e2e/guest.S
+EXTRA_DIST += $(e2e_scripts) tests/e2e/forced.sh tests/e2e/verify.sh tests/e2e/lib.sh tests/e2e/hostile.py \
+	tests/e2e/stats.py tests/e2e/guest.S
 CLEANFILES += tests/e2e/guest
 
 # The JIT's forced modes, each through a boot: too slow for `make check`.
