@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Each area lists its tests in a fragment of its own. A unit test is a libcheck
-# program: add it to check_PROGRAMS and TESTS.
+# program that ends in suite_run (tests/unit/suite.h): add it to check_PROGRAMS and TESTS.
 
 TEST_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
 TEST_LIBS = $(CHECK_LIBS)
+EXTRA_DIST += tests/unit/suite.h tests/unit/random.h
 
 # Who includes what. Shell tests get the compiler that the build uses.
 TESTS += tests/includes.sh

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
+# lone.c is a system with one vCPU that the test runs.
+lone = tests/unit/lone.c tests/unit/lone.h
 check_PROGRAMS += tests/unit/test_jit
 TESTS += tests/unit/test_jit
 
@@ -9,7 +11,7 @@ tests_unit_test_accel_SOURCES = tests/unit/test_accel.c
 tests_unit_test_accel_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_accel_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
 
-tests_unit_test_jit_SOURCES = tests/unit/test_jit.c
+tests_unit_test_jit_SOURCES = tests/unit/test_jit.c $(lone)
 tests_unit_test_jit_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_jit_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
 
@@ -22,6 +24,6 @@ campaign: tests/unit/test_jit
 check_PROGRAMS += tests/unit/test_verify
 TESTS += tests/unit/test_verify
 
-tests_unit_test_verify_SOURCES = tests/unit/test_verify.c
+tests_unit_test_verify_SOURCES = tests/unit/test_verify.c $(lone)
 tests_unit_test_verify_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_verify_LDADD = libemu.a libprotocol.a $(TEST_LIBS)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 check_PROGRAMS += tests/unit/test_jit_vec
 TESTS += tests/unit/test_jit_vec
-tests_unit_test_jit_vec_SOURCES = tests/unit/test_jit_vec.c
+tests_unit_test_jit_vec_SOURCES = tests/unit/test_jit_vec.c tests/unit/lone.c tests/unit/lone.h
 tests_unit_test_jit_vec_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_jit_vec_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
 

@@ -5,8 +5,8 @@
  * ends with it.
  */
 #include "emu/system.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -200,9 +200,5 @@ int main(void)
 #endif
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(s, tc);
-	SRunner *r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s, CK_FORK_GETENV);
 }

@@ -5,8 +5,8 @@
  */
 #include "backends/chardev_backend.h"
 #include "protocol/console.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -1067,8 +1067,6 @@ int main(void)
 {
 	Suite *s = suite_create("chardev");
 	TCase *kinds = tcase_create("kinds"), *console = tcase_create("console");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(kinds, setup, teardown);
 	tcase_set_timeout(kinds, 60);
@@ -1097,9 +1095,5 @@ int main(void)
 	tcase_add_test(console, console_rude);
 	tcase_add_test(console, end_is_bounded);
 	suite_add_tcase(s, console);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s, CK_FORK_GETENV);
 }

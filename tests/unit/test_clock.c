@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The virtual clock: pause, order of timers, cancelling, timers that arm themselves. */
 #include "emu/clock.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -132,9 +132,5 @@ int main(void)
 	tcase_add_test(tc, test_rearm);
 	tcase_add_test(tc, test_free_waits);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite, CK_FORK_GETENV);
 }

@@ -4,8 +4,8 @@
  * the published test vectors of the algorithms.
  */
 #include "emu/interp_priv.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -372,8 +372,6 @@ int main(void)
 {
 	Suite *s = suite_create("crypto");
 	TCase *tc = tcase_create("crypto");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, test_aes);
@@ -384,9 +382,5 @@ int main(void)
 	tcase_add_test(tc, test_sm4);
 	tcase_set_timeout(tc, 60);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s, CK_FORK_GETENV);
 }

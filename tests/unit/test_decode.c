@@ -2,8 +2,8 @@
 /* The generated decoder: the right line, the right fields, the holes. */
 #include "emu/a64_decode.h"
 #include "emu/sys_priv.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <string.h>
 
 static const char *name_of(uint32_t insn)
@@ -149,17 +149,11 @@ int main(void)
 {
 	Suite *suite = suite_create("decode");
 	TCase *tc = tcase_create("decode");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, names);
 	tcase_add_test(tc, fields);
 	tcase_add_test(tc, tree);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(suite, CK_FORK_GETENV);
 }

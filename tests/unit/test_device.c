@@ -7,8 +7,8 @@
 #include "devices/gic.h"
 
 #include "devices_bench.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -393,9 +393,5 @@ int main(void)
 	tcase_add_loop_test(tc, test_any_access, 0, 7);
 	tcase_add_test(tc, test_bottom_half);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite, CK_FORK_GETENV);
 }

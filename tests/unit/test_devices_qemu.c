@@ -12,8 +12,8 @@
 #include "devices/gic.h"
 
 #include "devices_bench.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -289,9 +289,5 @@ int main(void)
 	tcase_add_loop_test(tc, test_block, 0, sizeof(blocks) / sizeof(blocks[0]));
 	tcase_add_test(tc, test_flash);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite, CK_FORK_GETENV);
 }

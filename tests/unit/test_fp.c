@@ -6,8 +6,9 @@
 #include "config.h"
 
 #include "tests/unit/fp_oracle.h"
+#include "tests/unit/random.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -318,18 +319,6 @@ END_TEST
 
 #ifdef HAVE_MPFR
 
-static uint64_t rng_state;
-
-static uint64_t rng(void)
-{
-	/* splitmix64 */
-	uint64_t z = rng_state += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
 static const unsigned widths[] = { [FP_H] = 16, [FP_S] = 32, [FP_D] = 64, [FP_BF] = 16 };
 static const unsigned fbits_of[] = { [FP_H] = 10, [FP_S] = 23, [FP_D] = 52, [FP_BF] = 7 };
 
@@ -341,12 +330,12 @@ static uint64_t rng_number(enum fp_fmt fmt, uint32_t fpcr)
 	uint64_t one = fp_expand_imm(fmt, 0x70);
 
 	do {
-		uint64_t r = rng();
-		bits = rng();
+		uint64_t r = random64();
+		bits = random64();
 		if (r & 1)
-			bits &= ~frac_mask | (rng() & rng() & rng());
+			bits &= ~frac_mask | (random64() & random64() & random64());
 		else if (r & 2)
-			bits |= frac_mask & (rng() | rng() | rng());
+			bits |= frac_mask & (random64() | random64() | random64());
 		unsigned where = r >> 2 & 7;
 		if (where < 3) /* near 1 */
 			bits = (bits & (frac_mask | fp_sign_bit(fmt))) | (one + ((r >> 8 & 15) << fbits_of[fmt]));
@@ -359,7 +348,7 @@ static uint64_t rng_number(enum fp_fmt fmt, uint32_t fpcr)
 
 static uint32_t rng_fpcr(void)
 {
-	return (uint32_t)rng() & (FPCR_RMODE(3) | FPCR_FZ | FPCR_FZ16 | FPCR_DN);
+	return (uint32_t)random64() & (FPCR_RMODE(3) | FPCR_FZ | FPCR_FZ16 | FPCR_DN);
 }
 
 static uint64_t compute(enum oracle_op op, enum fp_fmt fmt, const uint64_t ops[3], uint32_t fpcr, uint32_t *fpsr)
@@ -391,7 +380,7 @@ START_TEST(arithmetic_oracle)
 {
 	enum oracle_op op = (enum oracle_op)_i;
 
-	rng_state = (uint64_t)_i;
+	rng = (uint64_t)_i;
 	for (unsigned n = 0; n < 60000; n++) {
 		enum fp_fmt fmt = (enum fp_fmt)(n % 3);
 		uint32_t fpcr = rng_fpcr(), fpsr = 0, want_fpsr = 0;
@@ -400,11 +389,11 @@ START_TEST(arithmetic_oracle)
 			ops[i] = rng_number(fmt, fpcr);
 		if (op == ORACLE_SQRT)
 			ops[0] = fp_abs(fmt, ops[0]);
-		if (op == ORACLE_MULADD && rng() & 1) {
+		if (op == ORACLE_MULADD && random64() & 1) {
 			/* Make the product and the addend nearly cancel. */
 			uint32_t unused = 0;
 			uint64_t near = fp_mul(fmt, ops[1], ops[2], fpcr, &unused);
-			near = fp_neg(fmt, near) ^ (rng() & 1);
+			near = fp_neg(fmt, near) ^ (random64() & 1);
 			if (oracle_is_plain(fmt, near, fpcr))
 				ops[0] = near;
 		}
@@ -420,14 +409,14 @@ END_TEST
 
 START_TEST(convert_oracle)
 {
-	rng_state = 100;
+	rng = 100;
 	for (unsigned n = 0; n < 100000; n++) {
-		enum fp_fmt from = (enum fp_fmt)(rng() % 3), to;
+		enum fp_fmt from = (enum fp_fmt)(random64() % 3), to;
 		do
-			to = (enum fp_fmt)(rng() % 4);
+			to = (enum fp_fmt)(random64() % 4);
 		while (to == from);
 		uint32_t fpcr = rng_fpcr(), fpsr = 0, want_fpsr = 0;
-		enum fp_rounding rounding = rng() & 3 ? fp_rounding_mode(fpcr) : FP_ROUND_ODD;
+		enum fp_rounding rounding = random64() & 3 ? fp_rounding_mode(fpcr) : FP_ROUND_ODD;
 		/* Conversions never flush half precision. */
 		uint64_t op = rng_number(from, fpcr & ~FPCR_FZ16);
 		uint64_t want = oracle_convert(to, from, op, rounding, fpcr, &want_fpsr);
@@ -441,13 +430,13 @@ END_TEST
 
 START_TEST(fixed_oracle)
 {
-	rng_state = 200;
+	rng = 200;
 	for (unsigned n = 0; n < 100000; n++) {
 		enum fp_fmt fmt = (enum fp_fmt)(n % 3);
 		uint32_t fpcr = rng_fpcr(), fpsr = 0, want_fpsr = 0;
-		unsigned bits = 16u << rng() % 3, fbits = rng() & 1 ? 0 : (unsigned)(rng() % (bits + 1));
-		bool is_unsigned = rng() & 1;
-		enum fp_rounding rounding = (enum fp_rounding)(rng() % 5);
+		unsigned bits = 16u << random64() % 3, fbits = random64() & 1 ? 0 : (unsigned)(random64() % (bits + 1));
+		bool is_unsigned = random64() & 1;
+		enum fp_rounding rounding = (enum fp_rounding)(random64() % 5);
 		uint64_t op = rng_number(fmt, fpcr);
 		uint64_t want = oracle_to_fixed(fmt, op, bits, fbits, is_unsigned, rounding, &want_fpsr);
 		uint64_t got = fp_to_fixed(fmt, op, bits, fbits, is_unsigned, rounding, fpcr, &fpsr);
@@ -456,8 +445,8 @@ START_TEST(fixed_oracle)
 			      " flags %02x",
 			      (int)fmt, bits, fbits, op, (int)rounding, got, fpsr, want, want_fpsr);
 
-		op = rng() >> rng() % 64;
-		if (rng() & 1)
+		op = random64() >> random64() % 64;
+		if (random64() & 1)
 			op = -op;
 		fpsr = want_fpsr = 0;
 		want = oracle_from_fixed(fmt, op, bits, fbits, is_unsigned, fpcr, &want_fpsr);
@@ -472,12 +461,12 @@ END_TEST
 
 START_TEST(round_int_oracle)
 {
-	rng_state = 300;
+	rng = 300;
 	for (unsigned n = 0; n < 100000; n++) {
 		enum fp_fmt fmt = (enum fp_fmt)(n % 3);
 		uint32_t fpcr = rng_fpcr(), fpsr = 0, want_fpsr = 0;
-		enum fp_rounding rounding = (enum fp_rounding)(rng() % 5);
-		bool exact = rng() & 1;
+		enum fp_rounding rounding = (enum fp_rounding)(random64() % 5);
+		bool exact = random64() & 1;
 		uint64_t op = rng_number(fmt, fpcr);
 		uint64_t want = oracle_round_int(fmt, op, rounding, exact, &want_fpsr);
 		uint64_t got = fp_round_int(fmt, op, rounding, exact, fpcr, &fpsr);
@@ -515,9 +504,5 @@ int main(void)
 	tcase_set_timeout(oracle, 600);
 	suite_add_tcase(suite, oracle);
 #endif
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(suite, CK_FORK_GETENV);
 }

@@ -7,8 +7,8 @@
  */
 #include "emu/fp_priv.h"
 #include "tests/risu/risu_host.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -199,9 +199,5 @@ int main(void)
 	tcase_add_loop_test(tcase, is_undefined, 0, COUNT(undefined));
 	tcase_set_timeout(tcase, 60);
 	suite_add_tcase(suite, tcase);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(suite, CK_FORK_GETENV);
 }

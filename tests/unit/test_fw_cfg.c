@@ -3,8 +3,8 @@
 #include "devices/fw_cfg.h"
 
 #include "devices_bench.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -193,9 +193,5 @@ int main(void)
 	tcase_add_test(tc, test_dma_errors);
 	tcase_add_test(tc, test_directory);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite, CK_FORK_GETENV);
 }

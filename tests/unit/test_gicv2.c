@@ -4,8 +4,8 @@
 #include "emu/sys_priv.h"
 
 #include "devices_bench.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 
 #define GICD BENCH_BASE
@@ -291,9 +291,5 @@ int main(void)
 	tcase_add_test(tc, test_groups);
 	tcase_add_test(tc, test_one_cpu);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite, CK_FORK_GETENV);
 }

@@ -4,8 +4,8 @@
  * matters: what the differential tester does not reach.
  */
 #include "tests/unit/bare.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -641,8 +641,6 @@ int main(void)
 {
 	Suite *suite = suite_create("interp");
 	TCase *tc = tcase_create("interp");
-	SRunner *runner;
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -677,9 +675,5 @@ int main(void)
 	tcase_add_test(tc, flag_instructions);
 	tcase_add_test(tc, crc);
 	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return suite_run(suite, CK_FORK_GETENV);
 }

@@ -25,14 +25,13 @@
  */
 #include "emu/a64_decode.h"
 #include "emu/jit_priv.h"
-#include "emu/vcpu_priv.h"
+#include "tests/unit/lone.h"
+#include "tests/unit/random.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 
 #define RAM_BASE UINT64_C(0x40000000)
@@ -45,59 +44,18 @@
 #define WINDOW_AT 0x200000u
 #define WINDOW_PAGES 16
 #define WINDOW_SIZE (WINDOW_PAGES * 4096u)
-#define STOP_AT UINT64_C(0x80000000)
 #define MAX_INSNS 48
 #define LOOP_REG 27
 
 #define BRK 0xd4200000u
 #define NOP 0xd503201fu
 
-struct engine {
-	struct emu_system *sys;
-	struct emu_mem *mem;
-	struct emu_cpu *cpu;
-	uint8_t *ram;
-};
-
 enum { INTERP, ARRAYS, TABLES, N_ENGINES };
-static struct engine engines[N_ENGINES];
-static struct emu_clock *emu_clk;
-
-/* ---- Random numbers ---- */
-
-static uint64_t rng;
-
-static uint64_t random64(void)
-{
-	uint64_t z = (rng += 0x9e3779b97f4a7c15);
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
-static unsigned below(unsigned n)
-{
-	return (unsigned)(random64() >> 33) % n;
-}
+static struct lone engines[N_ENGINES];
 
 /* ---- The machines ---- */
 
-static bool stop_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
-{
-	struct engine *e = opaque;
-	atomic_fetch_or(&e->cpu->attention, EMU_ATT_STOP);
-	return true;
-}
-
-static bool stop_read(void *opaque, uint64_t offset, unsigned size, uint64_t *ret_value)
-{
-	*ret_value = 0x5a5a5a5a5a5a5a5a;
-	return true;
-}
-
-static const struct emu_mmio_ops stop_ops = { .read = stop_read, .write = stop_write };
-
-static void put64(struct engine *e, uint32_t at, uint64_t val)
+static void put64(struct lone *e, uint32_t at, uint64_t val)
 {
 	memcpy(e->ram + at, &val, 8);
 }
@@ -109,12 +67,12 @@ enum {
 
 #define XN (UINT64_C(3) << 53)
 
-static void make_tables(struct engine *e)
+static void make_tables(struct lone *e)
 {
 	uint32_t l1 = TABLE_AT, l2 = TABLE_AT + 0x1000, l3 = TABLE_AT + 0x2000;
 
 	put64(e, l1 + 8, (RAM_BASE + l2) | VALID);
-	put64(e, l1 + 16, STOP_AT | BLOCK | AF | RW_EL1 | DEVICE);
+	put64(e, l1 + 16, LONE_STOP | BLOCK | AF | RW_EL1 | DEVICE);
 	put64(e, l2, RAM_BASE | BLOCK | AF | INNER | RO_ALL);
 	put64(e, l2 + 8, (RAM_BASE + l3) | VALID);
 	for (unsigned i = 0; i < WINDOW_PAGES; i++) {
@@ -123,34 +81,13 @@ static void make_tables(struct engine *e)
 		if (i != 9)
 			put64(e, l3 + 8 * i, pa | VALID | AF | INNER | rights | XN);
 	}
-	/* Vectors: mov to TPIDR_EL1, and a store to the device */
-	for (unsigned v = 0; v < 16; v++) {
-		static const uint32_t code[] = {
-			0xd518d080, /* msr tpidr_el1, x0 */
-			0xd2b00000, /* mov x0, #0x80000000 */
-			0xb900001f, /* str wzr, [x0] */
-			0x14000000, /* b . */
-		};
-		memcpy(e->ram + v * 0x80, code, sizeof(code));
-	}
 }
 
-static void make_engine(struct engine *e, enum emu_accel accel, uint64_t jit_cache, unsigned jit_debug)
+static void make_engine(struct lone *e, enum emu_accel accel, uint64_t jit_cache, unsigned jit_debug)
 {
-	struct vmd_error err = { 0 };
-
-	e->mem = emu_mem_new(48, NULL);
-	e->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ck_assert(e->ram != MAP_FAILED);
-	emu_mem_add(e->mem, &(struct emu_region_desc){ .name = "ram", .kind = EMU_REGION_RAM, .base = RAM_BASE,
-		.size = RAM_SIZE, .host = e->ram }, NULL);
-	emu_mem_add(e->mem, &(struct emu_region_desc){ .name = "stop", .kind = EMU_REGION_MMIO, .base = STOP_AT,
-		.size = 4096, .ops = &stop_ops, .opaque = e }, NULL);
-	struct emu_system_config config = { .cpu_model = "max", .n_cpus = 1, .accel = accel, .mem = e->mem,
-		.clock = emu_clk, .jit_cache = jit_cache, .jit_debug = jit_debug };
-	e->sys = emu_system_new(&config, &err);
-	ck_assert_msg(e->sys != NULL, "%s", err.message);
-	e->cpu = &e->sys->vcpus[0]->cpu;
+	lone_init(e, RAM_BASE, RAM_SIZE);
+	lone_start(e, (struct emu_system_config){ .accel = accel, .jit_cache = jit_cache, .jit_debug = jit_debug });
+	lone_put_vectors(e, 0);
 	make_tables(e);
 
 	uint64_t *sys = e->cpu->sys;
@@ -159,7 +96,6 @@ static void make_engine(struct engine *e, enum emu_accel accel, uint64_t jit_cac
 	sys[EMU_SR_TCR_EL1] = UINT64_C(5) << 32 | UINT64_C(2) << 30 | 25 << 16 | 25;
 	sys[EMU_SR_TTBR0_EL1] = sys[EMU_SR_TTBR1_EL1] = RAM_BASE + TABLE_AT;
 	sys[EMU_SR_VBAR_EL1] = RAM_BASE;
-	sys[EMU_SR_CPACR_EL1] = 3 << 20;
 	sys[EMU_SR_SCTLR_EL1] |= 1 | 1 << 3 | 1 << 4; /* M, SA, SA0 */
 	emu_tlb_flush(e->cpu);
 }
@@ -173,7 +109,6 @@ static uint64_t not_retired; /* see start */
  */
 static void start(uint64_t jit_cache, unsigned jit_debug)
 {
-	emu_clk = emu_clock_new(NULL);
 	make_engine(&engines[INTERP], EMU_ACCEL_INTERP, 0, 0);
 	make_engine(&engines[ARRAYS], EMU_ACCEL_JIT, jit_cache, jit_debug);
 	make_engine(&engines[TABLES], EMU_ACCEL_JIT, jit_cache, jit_debug | EMU_JIT_NO_PAGE_ARRAY);
@@ -187,12 +122,8 @@ static void setup(void)
 
 static void teardown(void)
 {
-	for (unsigned i = 0; i < N_ENGINES; i++) {
-		emu_system_free(engines[i].sys);
-		emu_mem_free(engines[i].mem);
-		munmap(engines[i].ram, RAM_SIZE);
-	}
-	emu_clock_free(emu_clk);
+	for (unsigned i = 0; i < N_ENGINES; i++)
+		lone_fini(&engines[i]);
 }
 
 /* ---- A case ---- */
@@ -373,7 +304,7 @@ static uint64_t random_value(void)
 	case 1:
 		return (uint64_t)(int64_t)(int8_t)random64();
 	case 2: /* not the device */
-		return UINT64_C(1) << (below(32) + (below(2) ? 32 : 0)) & ~STOP_AT;
+		return UINT64_C(1) << (below(32) + (below(2) ? 32 : 0)) & ~LONE_STOP;
 	case 3:
 		return random64() & 0xffffffff;
 	case 4:
@@ -569,7 +500,7 @@ static void make_case(struct test_case *c, uint64_t seed)
 }
 
 /* From the case's state, with the code that is there. */
-static void run_from(struct engine *e, const struct test_case *c)
+static void run_from(struct lone *e, const struct test_case *c)
 {
 	struct emu_cpu *cpu = e->cpu;
 
@@ -602,7 +533,7 @@ static void run_from(struct engine *e, const struct test_case *c)
 		emu_interp_run(cpu);
 }
 
-static void run_case(struct engine *e, const struct test_case *c)
+static void run_case(struct lone *e, const struct test_case *c)
 {
 	uint32_t at = (uint32_t)(c->pc - RAM_BASE), brk = BRK;
 
@@ -624,7 +555,7 @@ static bool differ(const char *what, uint64_t a, uint64_t b, bool tell)
 	return a != b;
 }
 
-static bool compare(const struct engine *jit, bool tell)
+static bool compare(const struct lone *jit, bool tell)
 {
 	static const struct { const char *name; unsigned reg; } sysregs[] = {
 		{ "ESR_EL1", EMU_SR_ESR_EL1 }, { "ELR_EL1", EMU_SR_ELR_EL1 }, { "FAR_EL1", EMU_SR_FAR_EL1 },
@@ -719,12 +650,6 @@ static void report(struct test_case *c)
 		printf(" %s:\n", i == ARRAYS ? "page arrays" : "tagged tables");
 		compare(&engines[i], true);
 	}
-}
-
-static uint64_t setting(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-	return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
 enum { AGAIN = 4 };
@@ -929,10 +854,5 @@ int main(void)
 		tcase_set_timeout(tc, 600);
 	}
 	suite_add_tcase(s, tc);
-	SRunner *r = srunner_create(s);
-	srunner_set_fork_status(r, CK_NOFORK);
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return suite_run(s, CK_NOFORK);
 }

@@ -13,42 +13,21 @@
 #include "emu/jit_priv.h"
 
 #include "emu/fp_priv.h"
-#include "emu/vcpu_priv.h"
+#include "tests/unit/lone.h"
+#include "tests/unit/random.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define RAM_SIZE 0x100000u
 #define CODE_AT 0x10000u
-#define STOP_AT UINT64_C(0x80000000)
 #define STATES 12
 
-static struct emu_clock *emu_clk;
-static struct emu_mem *mem;
-static struct emu_system *sys;
-static struct emu_cpu *cpu;
-static uint8_t *ram;
+static struct lone m; /* the MMU is off */
 
 /* ---- Random numbers ---- */
-
-static uint64_t rng;
-
-static uint64_t random64(void)
-{
-	uint64_t z = (rng += 0x9e3779b97f4a7c15);
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
-static unsigned below(unsigned n)
-{
-	return (unsigned)(random64() >> 33) % n;
-}
 
 /* What kind of floating-point numbers a state has, or MIXED: lanes that meet NaNs show nothing else. */
 enum { MIXED = 8 };
@@ -144,58 +123,18 @@ static uint64_t random_doubleword(void)
 	}
 }
 
-/* ---- The machine: the MMU is off, and the vector's code stops it ---- */
-
-static bool stop_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
-{
-	atomic_fetch_or(&cpu->attention, EMU_ATT_STOP);
-	return true;
-}
-
-static bool stop_read(void *opaque, uint64_t offset, unsigned size, uint64_t *ret_value)
-{
-	*ret_value = 0;
-	return true;
-}
-
-static const struct emu_mmio_ops stop_ops = { .read = stop_read, .write = stop_write };
-
 static void setup(void)
 {
-	static const uint32_t vector[] = {
-		0xd518d080, /* msr tpidr_el1, x0 */
-		0xd2b00000, /* mov x0, #0x80000000 */
-		0xb900001f, /* str wzr, [x0] */
-		0x14000000, /* b . */
-	};
-	struct vmd_error err;
-
-	emu_clk = emu_clock_new(&err);
-	mem = emu_mem_new(40, &err);
-	ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	ck_assert(ram != MAP_FAILED);
-	emu_mem_add(mem, &(struct emu_region_desc){ .name = "ram", .kind = EMU_REGION_RAM, .size = RAM_SIZE, .host = ram },
-		&err);
-	emu_mem_add(mem, &(struct emu_region_desc){ .name = "stop", .kind = EMU_REGION_MMIO, .base = STOP_AT, .size = 4096,
-		.ops = &stop_ops }, &err);
-	struct emu_system_config config = { .cpu_model = "max", .n_cpus = 1, .accel = EMU_ACCEL_JIT, .mem = mem,
-		.clock = emu_clk };
-	sys = emu_system_new(&config, &err);
-	ck_assert_msg(sys != NULL, "%s", err.message);
-	cpu = &sys->vcpus[0]->cpu;
-	for (unsigned v = 0; v < 16; v++)
-		memcpy(ram + v * 0x80, vector, sizeof(vector));
-	cpu->sys[EMU_SR_CPACR_EL1] = 3 << 20;
-	cpu->sys[EMU_SR_VBAR_EL1] = 0;
-	emu_tlb_flush(cpu);
+	lone_init(&m, 0, RAM_SIZE);
+	lone_start(&m, (struct emu_system_config){ .accel = EMU_ACCEL_JIT });
+	lone_put_vectors(&m, 0);
+	m.cpu->sys[EMU_SR_VBAR_EL1] = 0;
+	emu_tlb_flush(m.cpu);
 }
 
 static void teardown(void)
 {
-	emu_system_free(sys);
-	emu_mem_free(mem);
-	emu_clock_free(emu_clk);
-	munmap(ram, RAM_SIZE);
+	lone_fini(&m);
 }
 
 /* ---- Cases ---- */
@@ -238,30 +177,30 @@ static void random_state(struct state *s)
 
 static void run(const struct state *in, uint64_t pc, bool jit, struct state *out)
 {
-	emu_set_sp(cpu, 1, 1);
-	memcpy(cpu->x, in->x, sizeof(cpu->x));
-	memcpy(cpu->v, in->v, sizeof(cpu->v));
-	cpu->nzcv = in->nzcv;
-	cpu->fpcr = in->fpcr;
-	cpu->fpsr = in->fpsr;
-	cpu->pc = pc;
-	cpu->retired = 0;
-	emu_pstate_changed(cpu);
-	atomic_store(&cpu->attention, 0);
+	emu_set_sp(m.cpu, 1, 1);
+	memcpy(m.cpu->x, in->x, sizeof(m.cpu->x));
+	memcpy(m.cpu->v, in->v, sizeof(m.cpu->v));
+	m.cpu->nzcv = in->nzcv;
+	m.cpu->fpcr = in->fpcr;
+	m.cpu->fpsr = in->fpsr;
+	m.cpu->pc = pc;
+	m.cpu->retired = 0;
+	emu_pstate_changed(m.cpu);
+	atomic_store(&m.cpu->attention, 0);
 	if (jit)
-		emu_jit_run(cpu);
+		emu_jit_run(m.cpu);
 	else
-		emu_interp_run(cpu);
-	memcpy(out->x, cpu->x, sizeof(out->x));
-	memcpy(out->v, cpu->v, sizeof(out->v));
-	out->x[0] = cpu->sys[EMU_SR_TPIDR_EL1];
-	out->nzcv = cpu->nzcv;
-	out->fpcr = cpu->fpcr;
-	out->fpsr = cpu->fpsr;
-	out->esr = cpu->sys[EMU_SR_ESR_EL1];
-	out->elr = cpu->sys[EMU_SR_ELR_EL1];
-	out->spsr = cpu->sys[EMU_SR_SPSR_EL1];
-	out->retired = cpu->retired;
+		emu_interp_run(m.cpu);
+	memcpy(out->x, m.cpu->x, sizeof(out->x));
+	memcpy(out->v, m.cpu->v, sizeof(out->v));
+	out->x[0] = m.cpu->sys[EMU_SR_TPIDR_EL1];
+	out->nzcv = m.cpu->nzcv;
+	out->fpcr = m.cpu->fpcr;
+	out->fpsr = m.cpu->fpsr;
+	out->esr = m.cpu->sys[EMU_SR_ESR_EL1];
+	out->elr = m.cpu->sys[EMU_SR_ELR_EL1];
+	out->spsr = m.cpu->sys[EMU_SR_SPSR_EL1];
+	out->retired = m.cpu->retired;
 }
 
 static void show(const char *name, uint64_t before, uint64_t want, uint64_t got)
@@ -316,8 +255,8 @@ static bool try(unsigned op)
 	/* Some register more than once. */
 	if (below(4) == 0)
 		code[0] = (code[0] & ~(31u & ~e->mask)) | (code[0] >> 5 & 31 & ~e->mask);
-	memcpy(ram + pc, code, sizeof(code));
-	emu_drop_all_code(cpu);
+	memcpy(m.ram + pc, code, sizeof(code));
+	emu_drop_all_code(m.cpu);
 	for (unsigned i = 0; i < STATES; i++) {
 		random_state(&in);
 		run(&in, pc, false, &want);
@@ -359,8 +298,8 @@ START_TEST(tininess_before_rounding)
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint32_t code[2] = { cases[i].insn, 0xd4200000 };
-		memcpy(ram + CODE_AT, code, sizeof(code));
-		emu_drop_all_code(cpu);
+		memcpy(m.ram + CODE_AT, code, sizeof(code));
+		emu_drop_all_code(m.cpu);
 		for (unsigned mode = 0; mode < 8; mode++) {
 			bool negative = mode & 4;
 			memset(&in, 0, sizeof(in));
@@ -387,13 +326,6 @@ START_TEST(tininess_before_rounding)
 	}
 }
 END_TEST
-
-static uint64_t number(const char *name, uint64_t otherwise)
-{
-	const char *val = getenv(name);
-
-	return val ? strtoull(val, NULL, 0) : otherwise;
-}
 
 /* Instructions that the host does in one, and what looks like them. */
 START_TEST(pairs)
@@ -422,7 +354,7 @@ START_TEST(pairs)
 	};
 	static struct state in, want, got;
 
-	rng = number("JIT_SEED", 1);
+	rng = setting("JIT_SEED", 1);
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]) * 5; i++) {
 		uint32_t code[5];
 		memcpy(code, cases[i / 5], 16);
@@ -430,8 +362,8 @@ START_TEST(pairs)
 			memmove(code + 2, code + 1, 12);
 			code[1] = between[i % 5 - 1];
 		}
-		memcpy(ram + CODE_AT, code, sizeof(code));
-		emu_drop_all_code(cpu);
+		memcpy(m.ram + CODE_AT, code, sizeof(code));
+		emu_drop_all_code(m.cpu);
 		for (unsigned k = 0; k < 20; k++) {
 			random_state(&in);
 			run(&in, CODE_AT, false, &want);
@@ -449,7 +381,7 @@ END_TEST
 START_TEST(against_the_interpreter)
 {
 	const char *only = getenv("JIT_ONLY");
-	uint64_t seed = number("JIT_SEED", 1), rounds = number("JIT_ROUNDS", 40);
+	uint64_t seed = setting("JIT_SEED", 1), rounds = setting("JIT_ROUNDS", 40);
 	unsigned n = 0, bad = 0;
 
 	for (unsigned op = 0; op < A64_OP_COUNT; op++) {
@@ -473,7 +405,6 @@ int main(void)
 {
 	Suite *suite = suite_create("jit_vec");
 	TCase *tcase = tcase_create("vec");
-	SRunner *runner;
 
 	/* In one process: the page arrays are not for forking. */
 	tcase_add_unchecked_fixture(tcase, setup, teardown);
@@ -482,10 +413,5 @@ int main(void)
 	tcase_add_test(tcase, pairs);
 	tcase_set_timeout(tcase, 3600);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_set_fork_status(runner, CK_NOFORK);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite, CK_NOFORK);
 }

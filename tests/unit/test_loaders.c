@@ -6,8 +6,8 @@
 #include "loaders/fdt.h"
 #include "loaders/image.h"
 #include "loaders/layout.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <elf.h>
 #include <libfdt.h>
 #include <stdio.h>
@@ -500,9 +500,5 @@ int main(void)
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
 		tcase_add_test(tc, tests[i]);
 	suite_add_tcase(s, tc);
-	SRunner *sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	int failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return suite_run(s, CK_FORK_GETENV);
 }

@@ -3,8 +3,8 @@
 #include "devices/gpio.h"
 
 #include "devices_bench.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <libfdt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -515,9 +515,5 @@ int main(void)
 	add_case(suite, "pl061", setup_gpio,
 		 (const TTest *const[]){ test_gpio_data, test_gpio_key, test_gpio_interrupts, NULL });
 	add_case(suite, "nodes", setup_none, (const TTest *const[]){ test_nodes, NULL });
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite, CK_FORK_GETENV);
 }

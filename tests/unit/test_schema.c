@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The schema's parser and checker, and every example of the schema. */
 #include "protocol/schema_gen.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,9 +216,5 @@ int main(void)
 	tcase_add_loop_test(tc, suggests, 0, sizeof(typos) / sizeof(*typos));
 	tcase_add_test(tc, states);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite, CK_FORK_GETENV);
 }

@@ -3,8 +3,8 @@
 #include "protocol/jsonrpc.h"
 #include "protocol/jsonstream.h"
 #include "protocol/qmp_server.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -719,9 +719,5 @@ int main(void)
 	tcase_add_test(tc, qmp_introspects);
 	tcase_add_loop_test(tc, survives_noise, 0, 20);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite, CK_FORK_GETENV);
 }

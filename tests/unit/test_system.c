@@ -2,8 +2,8 @@
 /* The system side: register table, models, table walks, TLB, life of a system, PSCI, semihosting. */
 #include "emu/sysregs_priv.h"
 #include "emu/vcpu_priv.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -669,9 +669,5 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup_mem, teardown);
 	tcase_add_test(tc, test_models);
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite, CK_FORK_GETENV);
 }

@@ -7,8 +7,8 @@
  */
 #include "backends/chardev.h"
 #include "devices/virtio.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <libfdt.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -1296,8 +1296,6 @@ int main(void)
 {
 	Suite *s = suite_create("virtio");
 	TCase *tc = tcase_create("virtio");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
@@ -1320,9 +1318,5 @@ int main(void)
 	tcase_add_test(tc, console_numbers);
 	tcase_add_test(tc, console_noise);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(s, CK_FORK_GETENV);
 }

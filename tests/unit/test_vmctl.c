@@ -5,8 +5,8 @@
  */
 #include "protocol/console.h"
 #include "protocol/jsonrpc.h"
+#include "tests/unit/suite.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -479,9 +479,5 @@ int main(void)
 	tcase_add_loop_test(tc, behaves, 0, sizeof(cases) / sizeof(*cases));
 	tcase_add_loop_test(tc, terminal, 0, sizeof(terminals) / sizeof(*terminals));
 	suite_add_tcase(suite, tc);
-	SRunner *runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed != 0;
+	return suite_run(suite, CK_FORK_GETENV);
 }

@@ -4,9 +4,9 @@
  * addresses of all kinds, must be what Zydis decodes.
  */
 #include "emu/x86_vec_priv.h"
+#include "tests/unit/suite.h"
 
 #include <Zydis/Zydis.h>
-#include <check.h>
 #include <stdlib.h>
 
 /* What stands where: a vector or general register in `reg`, `src` (if there is one), `rm`; an immediate. */
@@ -219,16 +219,10 @@ int main(void)
 {
 	Suite *suite = suite_create("x86_vec");
 	TCase *tcase = tcase_create("encodings");
-	SRunner *runner;
 
 	tcase_add_loop_test(tcase, operands_of_all_kinds, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(tcase, shifts_by_immediates);
 	tcase_add_test(tcase, scalar_loads);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_set_fork_status(runner, CK_NOFORK);
-	srunner_run_all(runner, CK_NORMAL);
-	int failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return suite_run(suite, CK_NOFORK);
 }
