@@ -96,6 +96,8 @@ static void prepare(struct emu_cpu *cpu)
 {
 	struct jit *j = cpu->jit;
 
+	if (j->to_part)
+		jit_site_part(j);
 	if (jit_context_out_of_gens(j)) {
 		jit_cache_empty(j);
 		jit_context_forget_all(j);

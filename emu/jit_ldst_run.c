@@ -16,11 +16,11 @@
  *     the accesses, at [rdx + offset]
  *
  * Plain computations between them are done where they are, as long as they leave
- * RDX alone. If the page is not in the arrays, the slow path executes the whole
- * run by the interpreter, from the first access on: nothing has been done yet
- * when it is entered. Only the first access can trap, see emu/jit_fault.c: the
- * others are in its page. Runs that cross a page, as that of a frame may do
- * often, have each access translated on its own, out of line.
+ * RDX alone. If the page is not in the arrays, the interpreter executes the whole
+ * run, from the first access on (emu/jit_site.c): nothing has been done yet. Only
+ * the first access can trap, see emu/jit_fault.c: the others are in its page. A
+ * run that crosses a page again and again, as that of a frame may do, has each
+ * access translated on its own then, elsewhere.
  */
 #include "emu/jit_ldst_priv.h"
 
@@ -100,26 +100,6 @@ static bool is_plain(const struct jit_insn *insn, unsigned n)
 
 	/* not bit fields, of which insertion uses RDX */
 	return insn->native && insn->props == 0 && (immediate || reg) && (insn->word & 31) != n;
-}
-
-/* ---- The slow path ---- */
-
-static void crossing_piece(struct jit *j, const struct jit_slow *s)
-{
-	unsigned i = j->i;
-	uint64_t pc = j->pc;
-
-	j->sp_checked = false;
-	j->eflags = JIT_EFLAGS_NONE;
-	for (j->i = s->index; j->i < s->index + s->count; j->i++) {
-		j->pc = s->pc + 4 * (j->i - s->index);
-		j->va_align = 1;
-		jit_translate_native(j);
-	}
-	jit_v_match(j, &s->resume_vregs);
-	x86_jmp_to(&j->buf, s->resume);
-	j->i = i;
-	j->pc = pc;
 }
 
 /* ---- The accesses ---- */
@@ -249,15 +229,14 @@ bool jit_ldst_run(struct jit *j)
 		x86_lea(b, X86_W, X86_RCX, x86_m(base, lowest + moved));
 	else if (base != X86_RCX)
 		x86_mov_rr(b, X86_W, X86_RCX, base);
-	struct jit_slow *crossing = NULL, *s = jit_site_add(j, X86_RCX, bytes, writes ? JIT_SITE_WRITES : 0);
+	struct jit_slow *s = jit_site_add(j, X86_RCX, bytes, writes ? JIT_SITE_WRITES : 0);
 	s->count = (uint8_t)(last - j->i + 1);
 	if (!aligned || ((unsigned)lowest & 15) + bytes > 16) {
 		x86_mov_rr(b, 0, X86_RAX, X86_RCX);
 		x86_alu_imm(b, X86_AND, 0, x86_r(X86_RAX), EMU_PAGE_MASK);
 		x86_alu_imm(b, X86_CMP, 0, x86_r(X86_RAX), (int32_t)(EMU_PAGE_SIZE - bytes));
-		crossing = jit_slow_add(j, crossing_piece);
-		crossing->branch[0] = x86_jcc(b, X86_A);
-		crossing->count = s->count;
+		s->branch[1] = x86_jcc(b, X86_A);
+		s->kind |= JIT_SITE_RUN;
 	}
 	jit_look_up_page(j, s, X86_RCX, writes);
 	x86_lea(b, X86_W, X86_RDX, x86_mx(X86_RAX, X86_RCX, 0, 0));
@@ -274,7 +253,5 @@ bool jit_ldst_run(struct jit *j)
 		access_at(j, &a, a.offset - lowest, s);
 	}
 	jit_slow_resume(j, s);
-	if (crossing)
-		jit_slow_resume(j, crossing);
 	return true;
 }

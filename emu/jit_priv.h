@@ -279,6 +279,7 @@ struct jit {
 	uint8_t op_kind[A64_OP_COUNT]; /* JIT_OP_* */
 	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_link, thunk_call; /* emu/jit.c */
 	uint32_t thunk_site;        /* emu/jit_site.c */
+	uint32_t to_part;           /* the site to be parted; 0: none */
 	uint32_t v_consts;          /* constants of emu/jit_vec.c */
 	uint32_t host_has;          /* JIT_HOST_MASK: what this host has */
 	uint32_t host_mxcsr;
@@ -462,7 +463,11 @@ void jit_check_attention(struct jit *j, uint64_t pc);
 
 /* ---- Sites (emu/jit_site.c) ---- */
 
-enum { JIT_SITE_WRITES = 1 << 0, JIT_SITE_UNPRIV = 1 << 1 };
+enum {
+	JIT_SITE_WRITES = 1 << 0,
+	JIT_SITE_UNPRIV = 1 << 1,
+	JIT_SITE_RUN = 1 << 2, /* of several accesses (emu/jit_ldst_run.c): branch[1] is taken if they cross a page */
+};
 /* A slow path that has the interpreter execute the current instruction, which accesses
  * `bytes` from the address in the register `va` on (0: it cannot; it raises something).
  * It goes on behind that, if nothing else is said. `count` may be set to more instructions. */
@@ -472,6 +477,8 @@ void jit_site_resume(struct jit *j, unsigned first);
 /* The translator of the current instruction, with the sites that it adds. */
 void jit_translate_native(struct jit *j);
 void jit_site_make_thunk(struct jit *j);
+/* Where a run has crossed pages often, translates its accesses one by one; from the loop. */
+void jit_site_part(struct jit *j);
 
 /* ---- The loop (emu/jit.c) ---- */
 
@@ -522,6 +529,8 @@ void jit_block_evict(struct jit *j, uint32_t start, uint32_t end);
  * may go for that. */
 struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const uint32_t *host, uint32_t flags);
 void jit_decode_init(struct jit *j);
+/* Emits what slow[] has. */
+void jit_emit_slow(struct jit *j);
 /* For the block's flags, as far as they are set. */
 void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret);
 /* Whether the block's page has it. */

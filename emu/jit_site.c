@@ -9,39 +9,47 @@
  *
  *     mov  rcx, va             if that is in another register
  *     call thunk_site
- *     struct record, struct vectors if there are any, a byte for each host register
- *     if the block has others than usual, the instructions
+ *     struct record; struct vectors if there are any; a byte for each host register
+ *     if the block has others than usual; how far back the branch for crossings is, if
+ *     there is one; the instructions
  *
  * The thunk saves the host's registers in cpu->jit_saved; exec_site gives them to
  * the guest's, executes the instructions, and takes them back. The block goes on
  * behind the last of the instructions: nothing has been done of the first when
- * the site is entered, and nothing is left to do. Thread: the vCPU's own.
+ * the site is entered, and nothing is left to do.
+ *
+ * A run of accesses with one look-up for all may cross a page, as that of a frame
+ * does each time that a function is called at some depth. After a few times its
+ * accesses are translated one by one, as a piece of its own anywhere in the code
+ * memory, which the branch leads to from then on. Thread: the vCPU's own.
  */
 #include "emu/jit_vec_priv.h"
 
 #include "emu/access_priv.h"
 
+enum { CROSSINGS = 2 /* are enough: the next one parts a run */ };
+
 /* In the code, at any alignment. */
 struct record {
 	uint64_t pc;
 	uint16_t back;         /* from here to where the block goes on */
-	uint16_t bytes;        /* that are accessed, from `va` on; 0: none may be */
+	uint16_t bytes;        /* that are accessed, from `va` on; 0: none can be */
 	uint8_t left;          /* instructions of the block from the first here on */
 	uint8_t count;         /* instructions */
-	uint8_t kind;          /* JIT_SITE_* */
-	uint8_t has;           /* HAS_* */
+	uint8_t kind;          /* JIT_SITE_*, HAS_* */
+	uint8_t crossings;     /* of a run, as far as they are counted */
 };
-enum { HAS_VECTORS = 1 << 0, HAS_MAP = 1 << 1 };
+enum { HAS_VECTORS = 1 << 4, HAS_MAP = 1 << 5 };
 
 struct vectors {
 	uint8_t dirty, n[JIT_V_SLOTS];        /* when the site is entered */
 	uint8_t valid, to[JIT_V_SLOTS];       /* where the block goes on */
 };
 
-/* ---- Emission ---- */
-
 /* The guest registers of cpu->jit_saved.x: those of jit_pin. */
 static const uint8_t usual_map[JIT_PINNED] = { 0, 1, 2, 3, 4, 5, 19, 20, 31 };
+
+/* ---- Emission ---- */
 
 static void put(struct jit *j, const void *data, size_t size)
 {
@@ -66,22 +74,26 @@ static void put_map(struct jit *j)
 static void site_piece(struct jit *j, const struct jit_slow *s)
 {
 	const struct jit_vregs *from = &s->vregs, *to = &s->resume_vregs;
-	bool has_vectors = from->dirty || (s->resume && to->valid);
+	struct vectors v = { .dirty = from->dirty, .valid = s->resume ? to->valid : 0 };
+	bool has_vectors = v.dirty || v.valid;
 
 	if (s->bytes && s->reg != X86_RCX)
 		x86_mov_rr(&j->buf, X86_W, X86_RCX, s->reg);
 	x86_call_to(&j->buf, j->thunk_site);
-	put(j, &(struct record){ .pc = s->pc, .back = (uint16_t)(x86_here(&j->buf) - s->resume), .bytes = s->bytes,
-		.left = (uint8_t)(j->n - s->index), .count = s->count, .kind = s->kind,
-		.has = (uint8_t)((has_vectors ? HAS_VECTORS : 0) | (j->n_swaps ? HAS_MAP : 0)) }, sizeof(struct record));
+	uint32_t at = x86_here(&j->buf);
+	put(j, &(struct record){ .pc = s->pc, .back = (uint16_t)(at - s->resume), .bytes = s->bytes,
+		.left = (uint8_t)(j->n - s->index), .count = s->count,
+		.kind = (uint8_t)(s->kind | (has_vectors ? HAS_VECTORS : 0) | (j->n_swaps ? HAS_MAP : 0)) },
+		sizeof(struct record));
 	if (has_vectors) {
-		struct vectors v = { .dirty = from->dirty, .valid = s->resume ? to->valid : 0 };
 		memcpy(v.n, from->n, sizeof(v.n));
 		memcpy(v.to, to->n, sizeof(v.to));
 		put(j, &v, sizeof(v));
 	}
 	if (j->n_swaps)
 		put_map(j);
+	if (s->kind & JIT_SITE_RUN)
+		put(j, &(uint16_t){ (uint16_t)(at - s->branch[1]) }, sizeof(uint16_t));
 	for (unsigned i = 0; i < s->count; i++)
 		x86_u32(&j->buf, j->insn[s->index + i].word);
 }
@@ -104,41 +116,85 @@ void jit_site_resume(struct jit *j, unsigned first)
 			jit_slow_resume(j, &j->slow[i]);
 }
 
+/* ---- Reading it ---- */
+
+struct site {
+	struct record r;
+	struct vectors v;
+	const uint8_t *map, *words;
+	uint16_t branch_back;  /* JIT_SITE_RUN: from the record to the end of the branch for crossings */
+};
+
+static void read_site(const uint8_t *at, struct site *ret)
+{
+	memcpy(&ret->r, at, sizeof(ret->r));
+	at += sizeof(ret->r);
+	ret->v = (struct vectors){ 0 };
+	if (ret->r.kind & HAS_VECTORS) {
+		memcpy(&ret->v, at, sizeof(ret->v));
+		at += sizeof(ret->v);
+	}
+	ret->map = usual_map;
+	if (ret->r.kind & HAS_MAP) {
+		ret->map = at;
+		at += JIT_PINNED;
+	}
+	if (ret->r.kind & JIT_SITE_RUN) {
+		memcpy(&ret->branch_back, at, sizeof(ret->branch_back));
+		at += sizeof(ret->branch_back);
+	}
+	ret->words = at;
+}
+
+static uint32_t word_of(const struct site *s, unsigned i)
+{
+	uint32_t word;
+
+	memcpy(&word, s->words + 4 * i, sizeof(word));
+	return word;
+}
+
 /* ---- Execution ---- */
 
-static bool crosses(uint64_t va, const struct record *r)
+static bool crosses(const struct record *r, uint64_t va)
 {
 	return (va & EMU_PAGE_MASK) + r->bytes > EMU_PAGE_SIZE;
 }
 
-static void count_access(struct emu_cpu *cpu, uint64_t va, const struct record *r)
+static void count_access(struct jit *j, const struct site *s, const uint8_t *at, uint64_t va)
 {
-	jit_count(cpu->jit, r->kind & JIT_SITE_WRITES ? EMU_STAT_JIT_SLOW_STORES : EMU_STAT_JIT_SLOW_LOADS, 1);
-	if (crosses(va, r))
-		jit_count(cpu->jit, EMU_STAT_JIT_CROSSINGS, 1);
+	jit_count(j, s->r.kind & JIT_SITE_WRITES ? EMU_STAT_JIT_SLOW_STORES : EMU_STAT_JIT_SLOW_LOADS, 1);
+	if (!crosses(&s->r, va))
+		return;
+	jit_count(j, EMU_STAT_JIT_CROSSINGS, 1);
+	if (s->r.kind & JIT_SITE_RUN) {
+		uint32_t record = (uint32_t)(at - j->buf.exec);
+		if (s->r.crossings < CROSSINGS)
+			j->buf.start[record + offsetof(struct record, crossings)]++;
+		else
+			j->to_part = record;
+	}
 }
 
-/* The next time the pages are in the arrays. */
-static void fill(struct emu_cpu *cpu, uint64_t va, const struct record *r)
+static void exec_words(struct emu_cpu *cpu, const struct site *s)
 {
-	jit_mem_fill(cpu, va, r->kind & JIT_SITE_UNPRIV);
-	if (crosses(va, r))
-		jit_mem_fill(cpu, va + r->bytes - 1, r->kind & JIT_SITE_UNPRIV);
-}
-
-static void exec_words(struct emu_cpu *cpu, const uint8_t *words, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++) {
-		uint32_t word;
+	for (unsigned i = 0; i < s->r.count; i++) {
 		enum a64_op op;
 		union a64_args args;
-		memcpy(&word, words + 4 * i, sizeof(word));
-		a64_decode(word, &op, &args);
+		a64_decode(word_of(s, i), &op, &args);
 		cpu->next_pc = cpu->pc + 4;
 		a64_exec[op](cpu, &args);
 		cpu->pc += 4;
 		cpu->jit_hot.partial++;
 	}
+}
+
+/* The next time the pages are in the arrays. */
+static void fill(struct emu_cpu *cpu, const struct record *r, uint64_t va)
+{
+	jit_mem_fill(cpu, va, r->kind & JIT_SITE_UNPRIV);
+	if (crosses(r, va))
+		jit_mem_fill(cpu, va + r->bytes - 1, r->kind & JIT_SITE_UNPRIV);
 }
 
 /* What the thunk goes by: RAX and RDX. */
@@ -150,43 +206,96 @@ struct way_back {
 static struct way_back exec_site(struct emu_cpu *cpu, const uint8_t *at, uint64_t va)
 {
 	struct emu_jit_saved *saved = &cpu->jit_saved;
-	const uint8_t *next = at + sizeof(struct record), *map = usual_map;
-	struct record r;
-	struct vectors v = { 0 };
+	struct site s;
 
-	memcpy(&r, at, sizeof(r));
-	if (r.has & HAS_VECTORS) {
-		memcpy(&v, next, sizeof(v));
-		next += sizeof(v);
-	}
-	if (r.has & HAS_MAP) {
-		map = next;
-		next += JIT_PINNED;
-	}
+	read_site(at, &s);
 	for (unsigned i = 0; i < JIT_PINNED; i++)
-		cpu->x[map[i]] = saved->x[i];
-	for (unsigned dirty = v.dirty; dirty; dirty &= dirty - 1) {
+		cpu->x[s.map[i]] = saved->x[i];
+	for (unsigned dirty = s.v.dirty; dirty; dirty &= dirty - 1) {
 		unsigned i = (unsigned)__builtin_ctz(dirty);
-		cpu->v[v.n[i]] = saved->v[i];
+		cpu->v[s.v.n[i]] = saved->v[i];
 	}
 
-	cpu->pc = r.pc;
-	cpu->jit_hot.partial = -(int32_t)r.left;
+	cpu->pc = s.r.pc;
+	cpu->jit_hot.partial = -(int32_t)s.r.left;
 	jit_sync_flags(cpu);
-	if (r.bytes)
-		count_access(cpu, va, &r);
-	exec_words(cpu, next, r.count);
-	if (r.bytes)
-		fill(cpu, va, &r);
+	if (s.r.bytes)
+		count_access(cpu->jit, &s, at, va);
+	exec_words(cpu, &s);
+	if (s.r.bytes)
+		fill(cpu, &s.r, va);
 
 	for (unsigned i = 0; i < JIT_PINNED; i++)
-		saved->x[i] = cpu->x[map[i]];
-	for (unsigned valid = v.valid; valid; valid &= valid - 1) {
+		saved->x[i] = cpu->x[s.map[i]];
+	for (unsigned valid = s.v.valid; valid; valid &= valid - 1) {
 		unsigned i = (unsigned)__builtin_ctz(valid);
-		saved->v[i] = cpu->v[v.to[i]];
+		saved->v[i] = cpu->v[s.v.to[i]];
 	}
-	return (struct way_back){ at - r.back, v.valid };
+	return (struct way_back){ at - s.r.back, s.v.valid };
 }
+
+/* ---- Runs that cross pages ---- */
+
+/* The registers are where the block has them, and V registers in memory. */
+static void enter_as(struct jit *j, const struct site *s)
+{
+	memcpy(j->pin, jit_pin, sizeof(j->pin));
+	j->n_swaps = 0;
+	for (unsigned i = 0; i < JIT_PINNED; i++) {
+		if (s->map[i] == usual_map[i])
+			continue;
+		unsigned reg = jit_pin[usual_map[i]];
+		j->pin[usual_map[i]] = X86_NO_REG;
+		j->pin[s->map[i]] = (uint8_t)reg;
+		j->swap[j->n_swaps++] = (struct jit_swap){ .reg = (uint8_t)reg, .usual = usual_map[i], .now = s->map[i] };
+	}
+	memcpy(j->vregs.n, s->v.n, sizeof(j->vregs.n));
+	j->vregs.dirty = s->v.dirty;
+	jit_v_flush(j);
+	jit_v_reset(j);
+}
+
+/* The accesses, as a piece of code that begins and ends as the site does. */
+static void translate_apart(struct jit *j, const struct site *s, uint32_t resume)
+{
+	struct jit_vregs to = { .valid = s->v.valid };
+
+	j->block_flags = JIT_FLAG_SP_CHECK;
+	j->n_slow = 0;
+	j->n = j->seam = s->r.left;
+	j->ended = j->sp_checked = false;
+	j->eflags = JIT_EFLAGS_NONE;
+	enter_as(j, s);
+	for (j->i = 0; j->i < s->r.count; j->i++) {
+		j->pc = s->r.pc + 4 * j->i;
+		j->va_align = 1;
+		jit_decode(j, word_of(s, j->i), &j->insn[j->i]);
+		jit_translate_native(j);
+	}
+	jit_v_forget(j);
+	memcpy(to.n, s->v.to, sizeof(to.n));
+	jit_v_restore(j, &to);
+	x86_jmp_to(&j->buf, resume);
+	jit_emit_slow(j);
+}
+
+void jit_site_part(struct jit *j)
+{
+	uint32_t at = j->to_part;
+	unsigned epoch = j->epoch;
+	struct site s;
+
+	j->to_part = 0;
+	jit_cache_make_room(j);
+	if (epoch != j->epoch)
+		return; /* the site may have gone; if not, it asks again */
+	read_site(j->buf.start + at, &s);
+	uint32_t code = x86_here(&j->buf);
+	translate_apart(j, &s, at - s.r.back);
+	jit_cache_link(j, at - s.branch_back, code);
+}
+
+/* ---- The thunk ---- */
 
 static void move_vectors(struct jit *j, uint32_t op)
 {
@@ -200,6 +309,7 @@ static void move_general(struct jit *j, uint32_t op)
 		x86_op(&j->buf, op | X86_W, jit_pin[usual_map[i]], JIT_CPU(jit_saved.x[i]));
 }
 
+/* Called, with the record behind the call and `va` in RCX. */
 void jit_site_make_thunk(struct jit *j)
 {
 	struct x86_buf *b = &j->buf;
@@ -207,7 +317,7 @@ void jit_site_make_thunk(struct jit *j)
 	j->thunk_site = x86_here(b);
 	move_general(j, X86_MOV_STORE);
 	x86_pop(b, X86_RSI);
-	x86_test8_imm(b, x86_m(X86_RSI, offsetof(struct record, has)), HAS_VECTORS);
+	x86_test8_imm(b, x86_m(X86_RSI, offsetof(struct record, kind)), HAS_VECTORS);
 	uint32_t none = x86_jcc(b, X86_E);
 	move_vectors(j, X86_VMOVUPS_STORE);
 	x86_bind_here(b, none);

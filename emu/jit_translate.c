@@ -332,7 +332,7 @@ static void translate_insn(struct jit *j)
 	}
 }
 
-static void emit_slow(struct jit *j)
+void jit_emit_slow(struct jit *j)
 {
 	/* Slow paths may add more. */
 	for (unsigned i = 0; i < j->n_slow; i++) {
@@ -374,7 +374,7 @@ struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const u
 	}
 	if (!j->ended)
 		jit_exit_to(j, jit_pc_of(j, j->n));
-	emit_slow(j);
+	jit_emit_slow(j);
 	struct jit_block *block = jit_block_add(j);
 	jit_stats_translated(j, start);
 	return block;

@@ -128,6 +128,7 @@ static void teardown(void)
 
 /* ---- A case ---- */
 
+enum { NO_EDGE = 32 };
 struct test_case {
 	uint64_t seed;
 	uint32_t insn[MAX_INSNS];
@@ -138,6 +139,7 @@ struct test_case {
 	uint32_t nzcv, fpcr, fpsr;
 	uint64_t sctlr, cntkctl; /* bits of them */
 	bool el0, pan;
+	unsigned edge; /* this register is near the end of a page whenever the block is entered; NO_EDGE: none */
 	uint8_t window[WINDOW_SIZE];
 };
 
@@ -368,6 +370,8 @@ static void make_state(struct test_case *c)
 		c->x[i] = random_value();
 	c->x[LOOP_REG] = 1 + below(5);
 	c->x[31] = below(20) ? WINDOW + below(WINDOW_SIZE / 16) * 16 : random_value();
+	if (c->edge != NO_EDGE)
+		c->x[c->edge] = WINDOW + (1 + below(WINDOW_PAGES - 1)) * 4096 - below(8) * 16;
 	for (unsigned i = 0; i < 32; i++) {
 		c->v[i].d[0] = below(2) ? random64() : random_value();
 		c->v[i].d[1] = random64();
@@ -417,6 +421,8 @@ static void make_run(struct test_case *c)
 	};
 	unsigned at = below(c->n - 1), n = 2 + below(7), base = below(3) ? below(20) : 31;
 
+	if (below(4) == 0)
+		c->edge = base;
 	for (unsigned i = at; i < at + n && i < c->n; i++) {
 		unsigned op = ops[below(sizeof(ops) / sizeof(ops[0]))];
 		const struct a64_encoding *e = &a64_encodings[op];
@@ -465,6 +471,7 @@ static void make_case(struct test_case *c, uint64_t seed)
 	vectors = below(3) == 0;
 	for (unsigned i = 0; i < c->n; i++)
 		c->insn[i] = random_insn(i, c->n);
+	c->edge = NO_EDGE;
 	if (below(2))
 		make_run(c);
 	if (c->n > 6 && below(2)) {
@@ -652,7 +659,7 @@ static void report(struct test_case *c)
 	}
 }
 
-enum { AGAIN = 4 };
+enum { AGAIN = 4, AGAIN_AT_EDGE = 12 };
 
 /* At least one of the two: so many blocks, or so many instructions. */
 static void try_blocks(uint64_t n, uint64_t n_insns)
@@ -666,7 +673,8 @@ static void try_blocks(uint64_t n, uint64_t n_insns)
 	for (seed = first; (seed < first + n || n_executed < n_insns) && bad < limit; seed++) {
 		make_case(&c, seed);
 		bool failed = fails(&c, false);
-		for (unsigned again = 0; !failed && again < AGAIN; again++) {
+		unsigned times = c.edge == NO_EDGE ? AGAIN : AGAIN_AT_EDGE;
+		for (unsigned again = 0; !failed && again < times; again++) {
 			/* the same code from another state, with the page arrays warm, and what is linked linked */
 			make_state(&c);
 			failed = fails(&c, true);
