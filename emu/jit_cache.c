@@ -49,7 +49,7 @@ enum {
 	MIN_REGION = 64 << 10,
 	MAX_REGION = 1 << 20,
 	REGIONS = 256,           /* as far as those two allow */
-	BYTES_PER_BLOCK = 256,   /* less than most have */
+	BYTES_PER_BLOCK = 128,   /* less than most have */
 	BYTES_PER_FAULT = 64,
 };
 

@@ -27,6 +27,7 @@
 #define EMU_JIT_PRIV_H
 
 #include "emu/a64_decode.h"
+#include "emu/access_priv.h"
 #include "emu/cpu_priv.h"
 #include "emu/jit.h"
 #include "emu/x86_emit_priv.h"
@@ -115,15 +116,31 @@ enum {
 };
 
 struct jit_block {
-	uint64_t pc, pa;
-	uint32_t flags;
-	uint32_t code; /* offset */
-	uint16_t n;    /* instructions */
-	uint16_t size; /* bytes of code */
-	uint32_t gen;  /* jit.block_gen when it was made; 0: it is no longer in the hashes */
-	struct jit_block *hash_next, **hash_at; /* what points to it */
-	struct jit_block *page_next, **page_at;
+	uint64_t pc;        /* JIT_BLOCK_DROPPED: it is not found any more */
+	uint64_t place;     /* physical page; flags */
+	uint32_t code;      /* offset */
+	uint16_t n;         /* instructions */
+	uint16_t size;      /* bytes of code */
+	uint32_t hash_next; /* number of an older block in the same chain: see emu/jit_block.c */
+	uint32_t page_next;
 };
+enum { JIT_BLOCK_DROPPED = 1 << 0 };
+
+static inline uint64_t jit_block_place(uint64_t pa, uint32_t flags)
+{
+	_Static_assert(4 << JIT_FLAG_BTYPE_POS <= 1 << EMU_PAGE_BITS, "there is room for all flags");
+	return (pa & ~EMU_PAGE_MASK) | flags;
+}
+
+static inline uint64_t jit_block_pa(const struct jit_block *block)
+{
+	return (block->place & ~EMU_PAGE_MASK) | (block->pc & EMU_PAGE_MASK & ~(uint64_t)JIT_BLOCK_DROPPED);
+}
+
+static inline uint32_t jit_block_flags(const struct jit_block *block)
+{
+	return block->place & EMU_PAGE_MASK;
+}
 
 struct jit_insn {
 	uint32_t word;
@@ -290,9 +307,9 @@ struct jit {
 	/* blocks, from the oldest on: rings, whose sizes are powers of two */
 	struct jit_block *blocks;
 	uint32_t block_head, block_tail, max_blocks;
-	uint32_t block_gen;         /* from 1 on: counts the times that all blocks were dropped */
-	struct jit_block **hash;    /* by pc */
-	struct jit_block **pages;   /* by physical page: chained by page_next, mixed */
+	uint32_t block_first;       /* those before it have been dropped, all of them */
+	uint32_t *hash;             /* by pc */
+	uint32_t *pages;            /* by physical page: chained by page_next, mixed */
 	struct jit_fault *faults;
 	uint32_t fault_head, fault_tail, max_faults;
 
@@ -518,7 +535,8 @@ bool jit_cache_find_fault(const struct jit *j, uint32_t at, uint32_t *ret_to);
 bool jit_block_init(struct jit *j);
 void jit_block_fini(struct jit *j);
 struct jit_block *jit_block_find(struct jit *j, uint64_t pc, uint64_t pa, uint32_t flags);
-/* The block that has just been translated. */
+/* One is being translated; and has been. */
+void jit_block_begin(struct jit *j);
 struct jit_block *jit_block_add(struct jit *j);
 /* Forgets the oldest blocks as far as their code is in [start, end). */
 void jit_block_evict(struct jit *j, uint32_t start, uint32_t end);

@@ -352,9 +352,9 @@ struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const u
 	uint64_t start = __rdtsc();
 
 	jit_cache_make_room(j);
-	__builtin_prefetch(&j->blocks[j->block_head & (j->max_blocks - 1)], 1);
 	j->block_pc = pc;
 	j->block_pa = pa;
+	jit_block_begin(j);
 	j->block_flags = flags;
 	j->host = host;
 	j->n_slow = 0;

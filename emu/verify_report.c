@@ -32,7 +32,7 @@ static void write_guest_code(struct text *t, struct emu_cpu *cpu, const struct j
 		uint64_t word;
 		enum a64_op op;
 		union a64_args args;
-		if (!emu_mem_load(cpu->system->mem, block->pa + 4 * i, 4, &word))
+		if (!emu_mem_load(cpu->system->mem, jit_block_pa(block) + 4 * i, 4, &word))
 			break;
 		fprintf(t->out, "  %016" PRIx64 "  %08" PRIx64 "  ", block->pc + 4 * i, word);
 		if (a64_decode((uint32_t)word, &op, &args))
@@ -187,7 +187,7 @@ void verify_report(struct emu_cpu *cpu, const struct jit_block *block, const cha
 	}
 	fprintf(t.out, "vCPU %u: the JIT and the interpreter differ: %s\n", cpu->index, what);
 	fprintf(t.out, "Block: PC %016" PRIx64 ", PA %016" PRIx64 ", flags %#x, %u instructions, %u bytes of code; ", block->pc,
-		block->pa, block->flags, block->n, block->size);
+		jit_block_pa(block), jit_block_flags(block), block->n, block->size);
 	fprintf(t.out, "%" PRIu64 " blocks compared before it\n", t.v->n_steps - 1);
 	write_guest_code(&t, cpu, block);
 	write_state(&t, cpu->sys);
