@@ -666,6 +666,8 @@ void jit_fault_note(struct jit *j, struct jit_slow *s);
 /* Of an instruction that has JIT_SYSTEM (emu/jit_system.c): its other properties; -1 if it is a call of the
  * interpreter. */
 int jit_system_props(const struct jit *j, unsigned op, const union a64_args *args);
+/* Whether the block ends with it all the same. */
+bool jit_system_ends(unsigned op, const union a64_args *args);
 /* XPACLRI to AUTIBSP, by CRm:op2, where there is pointer authentication (emu/jit_pauth.c): -1 if it is another. */
 int jit_pauth_hint_props(unsigned hint);
 void jit_pauth_hint(struct jit *j, unsigned hint);

@@ -37,14 +37,19 @@ static struct jit_slow *el0_needs(struct jit *j, struct x86_rm reg, uint32_t bit
 
 /* ---- Hints ---- */
 
+/* YIELD, WFE, WFI, SEV, SEVL: the interpreter's, and perhaps the last for now. */
+static bool is_wait_or_event(const struct a64_args_HINT *a)
+{
+	return a->CRm == 0 && a->op2 >= 1 && a->op2 <= 5;
+}
+
 /* NOP, BTI, and whatever else does nothing in emu/interp_system.c; the pointer
  * authentication hints are NOPs without FEAT_PAuth. */
 static int hint_props(const struct jit *j, const struct a64_args_HINT *a)
 {
-	unsigned n = (unsigned)a->CRm << 3 | a->op2;
-	int pauth = jit_pauth_hint_props(n);
+	int pauth = jit_pauth_hint_props((unsigned)a->CRm << 3 | a->op2);
 
-	if (n >= 1 && n <= 5)
+	if (is_wait_or_event(a))
 		return -1;
 	return pauth >= 0 && j->cpu->code->has_pauth ? pauth : 0;
 }
@@ -337,20 +342,21 @@ static void read_fpsr(struct jit *j)
 
 /* ---- Registers that the interpreter's functions write: for EL1, or where no trap of EL0 is enabled ---- */
 
-static uint32_t current_encoding(const struct jit *j)
-{
-	return encoding((const void *)&j->insn[j->i].args);
-}
-
 static void write_register(struct emu_cpu *cpu, uint64_t val, uint64_t enc)
 {
 	emu_sysreg_write(cpu, (uint32_t)enc, 31, val);
 }
 
-static void write_fpsr(struct jit *j)
+/* RCX and RDX for the two. */
+static void load_write_args(struct jit *j)
 {
 	x86_mov_rr(&j->buf, X86_W, X86_RCX, X86_RAX);
-	x86_mov_imm(&j->buf, X86_RDX, current_encoding(j));
+	x86_mov_imm(&j->buf, X86_RDX, encoding((const void *)&j->insn[j->i].args));
+}
+
+static void write_fpsr(struct jit *j)
+{
+	load_write_args(j);
 	jit_call(j, (const void *)write_register);
 }
 
@@ -364,8 +370,7 @@ static uint64_t write_and_leave(struct emu_cpu *cpu, uint64_t val, uint64_t enc)
 /* Other code may be what is to be executed then. */
 static void write_mode(struct jit *j)
 {
-	x86_mov_rr(&j->buf, X86_W, X86_RCX, X86_RAX);
-	x86_mov_imm(&j->buf, X86_RDX, current_encoding(j));
+	load_write_args(j);
 	jit_before_raise(j, NULL);
 	jit_exit_by(j, (const void *)write_and_leave);
 }
@@ -661,5 +666,24 @@ int jit_system_props(const struct jit *j, unsigned op, const union a64_args *arg
 		return sys_props((const void *)args);
 	default:
 		return -1;
+	}
+}
+
+bool jit_system_ends(unsigned op, const union a64_args *args)
+{
+	const struct a64_args_MSR_reg *msr = (const void *)args;
+	const struct a64_args_MSR_imm *imm = (const void *)args;
+
+	switch (op) {
+	case A64_HINT:
+		return is_wait_or_event((const void *)args);
+	case A64_SYS:
+		return sys_kind((const void *)args) == LEAVE;
+	case A64_MSR_reg: /* debug; control; translation; memory attributes; FPCR */
+		return !msr->o0 || msr->CRn == 1 || msr->CRn == 2 || msr->CRn == 10 || (msr->CRn == 4 && msr->CRm == 4);
+	case A64_MSR_imm: /* SPSel */
+		return imm->op1 == 0 && imm->op2 == 5;
+	default:
+		return false;
 	}
 }

@@ -18,11 +18,6 @@
  * cannot go on: they change the PC, or what the next instruction means. */
 static bool fallback_ends(unsigned op, const union a64_args *args)
 {
-	const struct a64_args_SYS *sys = (const void *)args;
-	const struct a64_args_MSR_reg *msr = (const void *)args;
-	const struct a64_args_HINT *hint = (const void *)args;
-	const struct a64_args_MSR_imm *imm = (const void *)args;
-
 	switch (op) {
 	case A64_B:
 	case A64_BL:
@@ -52,16 +47,8 @@ static bool fallback_ends(unsigned op, const union a64_args *args)
 	case A64_BLRA:
 	case A64_RETA:
 		return true;
-	case A64_HINT: /* YIELD, WFE, WFI, SEV, SEVL; not pointer authentication */
-		return hint->CRm == 0 && hint->op2 <= 5;
-	case A64_SYS: /* TLBI; IC */
-		return sys->CRn == 8 || (sys->CRn == 7 && (sys->CRm == 1 || sys->CRm == 5));
-	case A64_MSR_reg: /* debug; control; translation; memory attributes; FPCR */
-		return !msr->o0 || msr->CRn == 1 || msr->CRn == 2 || msr->CRn == 10 || (msr->CRn == 4 && msr->CRm == 4);
-	case A64_MSR_imm: /* SPSel */
-		return imm->op1 == 0 && imm->op2 == 5;
 	default:
-		return false;
+		return jit_system_ends(op, args);
 	}
 }
 
