@@ -71,17 +71,24 @@ static void saturating_scalar(struct jit *j, unsigned size, unsigned rd, unsigne
 static const uint32_t sat_sadd[2] = { X86_VPADDSB, X86_VPADDSW }, sat_ssub[2] = { X86_VPSUBSB, X86_VPSUBSW };
 static const uint32_t sat_uadd[2] = { X86_VPADDUSB, X86_VPADDUSW }, sat_usub[2] = { X86_VPSUBUSB, X86_VPSUBUSW };
 
-/* The host saturates bytes and halfwords; T = where that differs from the wrapped result. */
-static void by_host(struct jit *j, uint32_t sat, uint32_t wrap)
+/* R = N op M. True for bytes and halfwords, which the host saturates: T = where that differs from the wrapped result,
+ * which R is otherwise. */
+static bool by_host(struct jit *j, unsigned size, const uint32_t sat[2], const uint32_t wrap[4])
 {
-	jit_vr(j, sat, JIT_R, JIT_N, JIT_M);
-	jit_vr(j, wrap, JIT_T, JIT_N, JIT_M);
+	jit_vr(j, size < 2 ? sat[size] : wrap[size], JIT_R, JIT_N, JIT_M);
+	if (size >= 2)
+		return false;
+	jit_vr(j, wrap[size], JIT_T, JIT_N, JIT_M);
 	jit_vr(j, X86_VPXOR, JIT_T, JIT_T, JIT_R);
+	return true;
 }
 
-/* An overflow, where T is negative, goes in N's direction. */
-static void overflow(struct jit *j, unsigned size)
+/* An overflow is where the signs of N and R differ, and those of M and `other`. It goes in N's direction. */
+static void overflow(struct jit *j, unsigned size, unsigned other)
 {
+	jit_vr(j, X86_VPXOR, JIT_T, JIT_N, JIT_R);
+	jit_vr(j, X86_VPXOR, JIT_U, JIT_M, other);
+	jit_vr(j, X86_VPAND, JIT_T, JIT_T, JIT_U);
 	extremes(j, size, JIT_U, JIT_N);
 	signs(j, size, JIT_Z, JIT_T);
 	jit_vr(j, X86_VMOVAPS, JIT_T, 0, JIT_Z);
@@ -90,28 +97,14 @@ static void overflow(struct jit *j, unsigned size)
 
 EL(sqadd)
 {
-	if (size < 2) {
-		by_host(j, sat_sadd[size], jit_v_add[size]);
-		return;
-	}
-	jit_vr(j, jit_v_add[size], JIT_R, JIT_N, JIT_M);
-	jit_vr(j, X86_VPXOR, JIT_T, JIT_N, JIT_R);
-	jit_vr(j, X86_VPXOR, JIT_U, JIT_M, JIT_R);
-	jit_vr(j, X86_VPAND, JIT_T, JIT_T, JIT_U);
-	overflow(j, size);
+	if (!by_host(j, size, sat_sadd, jit_v_add))
+		overflow(j, size, JIT_R);
 }
 
 EL(sqsub)
 {
-	if (size < 2) {
-		by_host(j, sat_ssub[size], jit_v_sub[size]);
-		return;
-	}
-	jit_vr(j, jit_v_sub[size], JIT_R, JIT_N, JIT_M);
-	jit_vr(j, X86_VPXOR, JIT_T, JIT_N, JIT_R);
-	jit_vr(j, X86_VPXOR, JIT_U, JIT_N, JIT_M);
-	jit_vr(j, X86_VPAND, JIT_T, JIT_T, JIT_U);
-	overflow(j, size);
+	if (!by_host(j, size, sat_ssub, jit_v_sub))
+		overflow(j, size, JIT_N);
 }
 
 /* T = where a < b as unsigned words or doublewords. Clobbers U. */
@@ -126,22 +119,16 @@ static void is_below(struct jit *j, unsigned size, unsigned a, unsigned b)
 
 EL(uqadd)
 {
-	if (size < 2) {
-		by_host(j, sat_uadd[size], jit_v_add[size]);
+	if (by_host(j, size, sat_uadd, jit_v_add))
 		return;
-	}
-	jit_vr(j, jit_v_add[size], JIT_R, JIT_N, JIT_M);
 	is_below(j, size, JIT_R, JIT_N);
 	jit_vr(j, X86_VPOR, JIT_R, JIT_R, JIT_T);
 }
 
 EL(uqsub)
 {
-	if (size < 2) {
-		by_host(j, sat_usub[size], jit_v_sub[size]);
+	if (by_host(j, size, sat_usub, jit_v_sub))
 		return;
-	}
-	jit_vr(j, jit_v_sub[size], JIT_R, JIT_N, JIT_M);
 	is_below(j, size, JIT_N, JIT_M);
 	jit_vr(j, X86_VPANDN, JIT_R, JIT_T, JIT_R);
 }
