@@ -254,6 +254,7 @@ bool emu_jit_init(struct emu_cpu *cpu, struct vmd_error *err)
 	j->debug = cpu->system->jit_debug;
 	jit_stats_init(j);
 	jit_decode_init(j);
+	jit_map_init(j);
 	if (!jit_cache_init(j, cpu->system->jit_cache, err) || !jit_fault_init(err) || !jit_mem_init(j, err) ||
 	    !jit_context_init(j, err))
 		return false;

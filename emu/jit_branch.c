@@ -71,10 +71,10 @@ static void compare_zero(struct jit *j, uint32_t w, unsigned t)
 
 	if (t == 31)
 		x86_alu(&j->buf, X86_CMP, 0, X86_RSP, x86_r(X86_RSP));
-	else if (x.mem)
+	else if (x86_is_mem(x))
 		x86_alu_imm(&j->buf, X86_CMP, w, x, 0);
 	else
-		x86_test_rr(&j->buf, w, x.base, x.base);
+		x86_test_rr(&j->buf, w, x86_reg_of(x), x86_reg_of(x));
 }
 
 JIT_INSN(CBZ_w)
@@ -108,9 +108,8 @@ static enum x86_cc test_bit(struct jit *j, unsigned t, unsigned bit)
 
 	if (t == 31) {
 		x86_alu(&j->buf, X86_CMP, 0, X86_RSP, x86_r(X86_RSP));
-	} else if (x.mem) {
-		x.disp += (int32_t)(bit / 8);
-		x86_test8_imm(&j->buf, x, (uint8_t)(1u << bit % 8));
+	} else if (x86_is_mem(x)) {
+		x86_test8_imm(&j->buf, jit_x_byte(t, bit / 8), (uint8_t)(1u << bit % 8));
 	} else if (bit < 8) {
 		x86_test8_imm(&j->buf, x, (uint8_t)(1u << bit));
 	} else if (bit < 32) {

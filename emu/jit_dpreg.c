@@ -16,13 +16,13 @@ static void three_operands(struct jit *j, enum x86_alu alu, uint32_t w, unsigned
 	bool commutes = alu != X86_SUB && alu != X86_SBB;
 
 	if (n == 31 && alu == X86_SUB) {
-		if (rm.mem || rm.base != reg)
+		if (!x86_is_reg(rm, reg))
 			x86_load(b, w, reg, rm);
 		x86_group3(b, X86_NEG, w, reg);
 		jit_write_z(j, d, reg);
 		return;
 	}
-	if (!rm.mem && rm.base == reg && !(n != 31 && j->pin[n] == reg)) {
+	if (x86_is_reg(rm, reg) && !(n != 31 && j->pin[n] == reg)) {
 		if (commutes && n != 31) {
 			x86_alu(b, alu, w, reg, jit_x(j, n));
 			jit_write_z(j, d, reg);
@@ -53,7 +53,7 @@ static struct x86_rm inverted(struct jit *j, const struct a64_args_AND_shift *a)
 {
 	struct x86_rm rm = shifted(j, a);
 
-	if (rm.mem || rm.base != X86_RCX)
+	if (!x86_is_reg(rm, X86_RCX))
 		x86_load(&j->buf, width(a->sf), X86_RCX, rm);
 	x86_group3(&j->buf, X86_NOT, width(a->sf), X86_RCX);
 	return x86_r(X86_RCX);
@@ -75,12 +75,12 @@ static void and_not(struct jit *j, const struct a64_args_AND_shift *a)
 		return;
 	}
 	struct x86_rm rm = shifted(j, a);
-	if (rm.mem) {
+	if (x86_is_mem(rm)) {
 		x86_load(&j->buf, w, X86_RCX, rm);
 		rm = x86_r(X86_RCX);
 	}
 	unsigned reg = target_z(j, a->Rd, X86_RAX);
-	x86_v(&j->buf, ANDN | w, reg, rm.base, jit_x(j, a->Rn));
+	x86_v(&j->buf, ANDN | w, reg, x86_reg_of(rm), jit_x(j, a->Rn));
 	jit_write_z(j, a->Rd, reg);
 }
 
@@ -96,7 +96,7 @@ static void or_operand(struct jit *j, const struct a64_args_AND_shift *a, struct
 		return;
 	if (a->Rn == 31) {
 		unsigned reg = jit_target(j, a->Rd, X86_RAX);
-		if (rm.mem || rm.base != reg || !a->sf)
+		if (!x86_is_reg(rm, reg) || !a->sf)
 			x86_load(&j->buf, width(a->sf), reg, rm);
 		jit_write(j, a->Rd, reg);
 	} else {
@@ -370,7 +370,7 @@ static void set_flags_piece(struct jit *j, const struct jit_slow *s)
 	jit_slow_return(j, s);
 }
 
-/* Both ways end with the host's flags as a subtraction leaves them. */
+/* Xn with `rm`, or with an immediate. Both ways end with the host's flags as a subtraction leaves them. */
 static void compare_if(struct jit *j, unsigned cond, uint32_t w, unsigned n, struct x86_rm rm, int32_t imm, bool negate,
 		       unsigned nzcv)
 {
@@ -388,7 +388,7 @@ static void compare_if(struct jit *j, unsigned cond, uint32_t w, unsigned n, str
 		jit_copy_z(j, w, X86_RAX, n);
 	else
 		reg = jit_read_z(j, n, X86_RAX);
-	if (rm.base == X86_NO_REG)
+	if (!rm.enc)
 		x86_alu_imm(b, negate ? X86_ADD : X86_CMP, w, x86_r(reg), imm);
 	else
 		x86_alu(b, negate ? X86_ADD : X86_CMP, w, reg, rm);
@@ -419,12 +419,12 @@ JIT_INSN(CCMP_reg)
 
 JIT_INSN(CCMN_imm)
 {
-	compare_if(j, a->cond, width(a->sf), a->Rn, x86_r(X86_NO_REG), a->imm5, true, a->nzcv);
+	compare_if(j, a->cond, width(a->sf), a->Rn, (struct x86_rm){ 0 }, a->imm5, true, a->nzcv);
 }
 
 JIT_INSN(CCMP_imm)
 {
-	compare_if(j, a->cond, width(a->sf), a->Rn, x86_r(X86_NO_REG), a->imm5, false, a->nzcv);
+	compare_if(j, a->cond, width(a->sf), a->Rn, (struct x86_rm){ 0 }, a->imm5, false, a->nzcv);
 }
 
 /* ---- Conditional select: nothing here may touch the host's flags ---- */

@@ -301,7 +301,7 @@ static void args_piece(struct jit *j, const struct jit_slow *s)
 /* RCX and RDX for a function that takes the interpreter's arguments. */
 static void load_args(struct jit *j, uint64_t arg)
 {
-	x86_lea(&j->buf, X86_W, X86_RCX, x86_rip(0));
+	x86_lea(&j->buf, X86_W, X86_RCX, x86_rip(0, 0));
 	jit_slow_add(j, args_piece)->arg = x86_here(&j->buf);
 	x86_mov_imm(&j->buf, X86_RDX, arg);
 }

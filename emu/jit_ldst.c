@@ -61,8 +61,10 @@ static void look_up_array(struct jit *j, struct jit_slow *s, bool write, enum ji
 		x86_shift_imm(b, X86_SHL, X86_W, X86_RAX, 3);
 		x86_alu(b, X86_ADD, X86_W, X86_RAX, write ? JIT_CPU(jit_hot.unpriv_write) : JIT_CPU(jit_hot.unpriv_read));
 		x86_load(b, X86_W, X86_RAX, x86_m(X86_RAX, 0));
+	} else if (write) {
+		x86_load(b, X86_W, X86_RAX, x86_mx(X86_R13, X86_RAX, 3, 0));
 	} else {
-		x86_load(b, X86_W, X86_RAX, x86_mx(write ? X86_R13 : X86_R12, X86_RAX, 3, 0));
+		x86_load(b, X86_W, X86_RAX, x86_mx(X86_R12, X86_RAX, 3, 0));
 	}
 	x86_test_rr(b, X86_W, X86_RAX, X86_RAX);
 	s->branch[0] = x86_jcc(b, X86_E);

@@ -123,6 +123,12 @@ static void count(struct uses *u, uint32_t word)
 		count_simd(u, word);
 }
 
+static void place(struct jit *j, unsigned n, unsigned reg)
+{
+	j->pin[n] = (uint8_t)reg;
+	j->x[n] = reg != X86_NO_REG ? x86_r(reg) : jit_x_home(n);
+}
+
 static void choose_general(struct jit *j, struct uses *u, bool loops)
 {
 	/* An exchange is four accesses, which a loop makes once. */
@@ -146,8 +152,8 @@ static void choose_general(struct jit *j, struct uses *u, bool loops)
 		if (u->x[in] < u->x[out] + worth)
 			return;
 		j->swap[j->n_swaps++] = (struct jit_swap){ .reg = j->pin[out], .usual = (uint8_t)out, .now = (uint8_t)in };
-		j->pin[in] = j->pin[out];
-		j->pin[out] = X86_NO_REG;
+		place(j, in, j->pin[out]);
+		place(j, out, X86_NO_REG);
 		wanted &= ~(1u << in);
 		pinned = (pinned & ~(1u << out)) | 1u << in;
 	}
@@ -185,10 +191,20 @@ static bool may_choose(const struct jit *j)
 	return true;
 }
 
+void jit_map_init(struct jit *j)
+{
+	for (unsigned n = 0; n < 32; n++)
+		place(j, n, jit_pin[n]);
+}
+
 void jit_map_enter(struct jit *j)
 {
-	memcpy(j->pin, jit_pin, sizeof(j->pin));
-	j->n_swaps = 0;
+	/* Those of the last block. */
+	while (j->n_swaps) {
+		const struct jit_swap *swap = &j->swap[--j->n_swaps];
+		place(j, swap->now, X86_NO_REG);
+		place(j, swap->usual, swap->reg);
+	}
 	jit_v_reset(j);
 	if (may_choose(j)) {
 		struct uses u = { 0 };

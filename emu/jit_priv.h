@@ -332,6 +332,7 @@ struct jit {
 	enum jit_eflags eflags;
 	struct jit_vregs vregs;
 	uint8_t pin[32];            /* as jit_pin */
+	struct x86_rm x[32];        /* as operands */
 	struct jit_swap swap[JIT_PINNED];
 	unsigned n_swaps;
 	/* Behind the branch insn[seam], where it is taken, come those at seam_target; n: there is no such branch. */
@@ -372,16 +373,21 @@ static inline void jit_count(struct jit *j, enum emu_stat stat, uint64_t n)
  * memory. 31 is SP. A block may have others, in j->pin (emu/jit_map.c). */
 extern const uint8_t jit_pin[32];
 
-/* X0 to X30 and SP (31) in memory. */
-static inline struct x86_rm jit_x_home(unsigned n)
+/* X0 to X30 and SP (31) in memory; and a byte of it. */
+X86_FOLDED struct x86_rm jit_x_byte(unsigned n, unsigned byte)
 {
-	return x86_m(X86_RBP, (int32_t)(offsetof(struct emu_cpu, x) + 8 * n) - JIT_BIAS);
+	return x86_m(X86_RBP, (int32_t)(offsetof(struct emu_cpu, x) + 8 * n + byte) - JIT_BIAS);
+}
+
+X86_FOLDED struct x86_rm jit_x_home(unsigned n)
+{
+	return jit_x_byte(n, 0);
 }
 
 /* X0 to X30 and SP (31) as an operand. */
 static inline struct x86_rm jit_x(const struct jit *j, unsigned n)
 {
-	return j->pin[n] != X86_NO_REG ? x86_r(j->pin[n]) : jit_x_home(n);
+	return j->x[n];
 }
 
 /* The host register that holds Xn (31: SP), or `scratch` after loading it. Leaves the flags alone. */
@@ -585,6 +591,7 @@ bool jit_ldst_run(struct jit *j);
 
 /* ---- emu/jit_map.c ---- */
 
+void jit_map_init(struct jit *j);
 /* Begins the block: chooses its registers, and loads those that are not where they usually are. */
 void jit_map_enter(struct jit *j);
 /* The usual ones are where they usually are, and in memory is what it is to have of the block's. */

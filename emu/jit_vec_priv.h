@@ -38,9 +38,10 @@ enum jit_v_const {
 	JIT_K_COUNT
 };
 
+/* In an instruction without an immediate. */
 static inline struct x86_rm jit_k(const struct jit *j, enum jit_v_const k)
 {
-	return x86_rip(j->v_consts + 16 * (unsigned)k);
+	return x86_rip(j->v_consts + 16 * (unsigned)k, 0);
 }
 
 /* ---- Instructions ---- */
@@ -55,13 +56,9 @@ static inline void jit_vk(struct jit *j, uint32_t op, unsigned reg, unsigned src
 	x86_v(&j->buf, op, reg, src, jit_k(j, k));
 }
 
-/* With an immediate, behind which the distance to the constant counts from. */
 static inline void jit_vki(struct jit *j, uint32_t op, unsigned reg, unsigned src, enum jit_v_const k, unsigned imm)
 {
-	struct x86_rm rm = jit_k(j, k);
-
-	rm.disp -= 1;
-	x86_vi(&j->buf, op, reg, src, rm, imm);
+	x86_vi(&j->buf, op, reg, src, x86_rip(j->v_consts + 16 * (unsigned)k, 1), imm);
 }
 
 static inline void jit_v_zero(struct jit *j, unsigned xmm)

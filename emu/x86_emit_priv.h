@@ -16,11 +16,13 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Of functions whose result, for arguments that are constants, is one too. */
+#define X86_FOLDED static inline __attribute__((always_inline))
+
 enum x86_reg {
 	X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI,
 	X86_R8, X86_R9, X86_R10, X86_R11, X86_R12, X86_R13, X86_R14, X86_R15,
 	X86_NO_REG,
-	X86_RIP = 0x20,
 };
 
 struct x86_buf {
@@ -61,34 +63,102 @@ static inline const uint8_t *x86_exec_at(const struct x86_buf *b, uint32_t offse
 
 /* ---- Operands ---- */
 
+/*
+ * What ModRM and the bytes behind it tell of a register or a place in memory, ready
+ * to be put down:
+ *
+ *     bits 0 to 47   ModRM without the other register, SIB, displacement
+ *     bits 48 to 52  X86_RM_*
+ *     bits 56 to 63  how many bytes
+ */
 struct x86_rm {
-	uint8_t base;  /* the register itself if !mem */
-	uint8_t index; /* X86_NO_REG: none */
-	uint8_t scale; /* log2 */
-	bool mem;
-	int32_t disp;
+	uint64_t enc;
 };
 
-static inline struct x86_rm x86_r(unsigned reg)
+enum { X86_RM_REX_POS = 48, X86_RM_LENGTH_POS = 56 };
+#define X86_RM_B (UINT64_C(1) << 48)    /* bits of REX */
+#define X86_RM_X (UINT64_C(1) << 49)
+#define X86_RM_REX8 (UINT64_C(1) << 50) /* a register that has no low byte without REX, or another that has REX */
+#define X86_RM_MEM (UINT64_C(1) << 51)
+#define X86_RM_RIP (UINT64_C(1) << 52)  /* the displacement is from the buffer's start */
+
+/* Behind x86_r: by register, and computed. */
+extern const struct x86_rm x86_rm_regs[16];
+#define X86_RM_REG(n) { UINT64_C(1) << X86_RM_LENGTH_POS | 0xc0 | ((n) & 7) | ((n) & UINT64_C(8)) << 45 | ((n) & UINT64_C(4)) << 48 }
+
+X86_FOLDED struct x86_rm x86_r(unsigned reg)
 {
-	return (struct x86_rm){ .base = (uint8_t)reg, .index = X86_NO_REG };
+	if (__builtin_constant_p(reg))
+		return (struct x86_rm)X86_RM_REG(reg);
+	return x86_rm_regs[reg];
 }
 
-static inline struct x86_rm x86_m(unsigned base, int32_t disp)
+/* ModRM's mod for a displacement, but for that of a base whose number ends as RBP's. */
+static inline unsigned x86_rm_mod(int32_t disp)
 {
-	return (struct x86_rm){ .base = (uint8_t)base, .index = X86_NO_REG, .mem = true, .disp = disp };
+	return disp == 0 ? 0 : disp == (int8_t)disp ? 1 : 2;
 }
 
-static inline struct x86_rm x86_mx(unsigned base, unsigned index, unsigned scale, int32_t disp)
+/* Behind x86_m and x86_mx. */
+static inline struct x86_rm x86_rm_encode(unsigned base, int32_t disp)
 {
-	return (struct x86_rm){ .base = (uint8_t)base, .index = (uint8_t)index, .scale = (uint8_t)scale, .mem = true,
-		.disp = disp };
+	unsigned low = base & 7, has_sib = low == X86_RSP, mod = x86_rm_mod(disp) | (disp == 0 && low == X86_RBP);
+	uint64_t bytes = has_sib ? (uint64_t)(uint32_t)disp << 8 | 0x24 : (uint32_t)disp;
+
+	return (struct x86_rm){ bytes << 8 | mod << 6 | low | X86_RM_MEM | (uint64_t)(base >> 3) << X86_RM_REX_POS |
+		(uint64_t)(has_sib + (0x521 >> 4 * mod & 7)) << X86_RM_LENGTH_POS };
 }
 
-/* A place in the code itself (or in the data before it); for instructions without an immediate. */
-static inline struct x86_rm x86_rip(uint32_t offset)
+static inline struct x86_rm x86_rm_encode_indexed(unsigned base, unsigned index, unsigned scale, int32_t disp)
 {
-	return (struct x86_rm){ .base = X86_RIP, .index = X86_NO_REG, .mem = true, .disp = (int32_t)offset };
+	unsigned low = base & 7, mod = x86_rm_mod(disp) | (disp == 0 && low == X86_RBP);
+
+	return (struct x86_rm){ (uint64_t)(uint32_t)disp << 16 | (scale << 6 | (index & 7) << 3 | low) << 8 | mod << 6 |
+		X86_RSP | X86_RM_MEM | (uint64_t)(index >> 3 << 1 | base >> 3) << X86_RM_REX_POS |
+		(uint64_t)(0x632 >> 4 * mod & 7) << X86_RM_LENGTH_POS };
+}
+
+struct x86_rm x86_rm_memory(unsigned base, int32_t disp);
+struct x86_rm x86_rm_indexed(unsigned base, unsigned index, unsigned scale, int32_t disp);
+
+/* [base + disp] */
+X86_FOLDED struct x86_rm x86_m(unsigned base, int32_t disp)
+{
+	if (__builtin_constant_p(base) && __builtin_constant_p(disp))
+		return x86_rm_encode(base, disp);
+	return x86_rm_memory(base, disp);
+}
+
+/* [base + (index << scale) + disp]; index is not X86_RSP. */
+X86_FOLDED struct x86_rm x86_mx(unsigned base, unsigned index, unsigned scale, int32_t disp)
+{
+	if (__builtin_constant_p(base) && __builtin_constant_p(scale) && __builtin_constant_p(disp))
+		return x86_rm_encode_indexed(base, index, scale, disp);
+	return x86_rm_indexed(base, index, scale, disp);
+}
+
+/* A place in the code itself (or in the data before it), known by its offset from the start. `imm`: how many bytes
+ * of the instruction follow, an immediate. */
+static inline struct x86_rm x86_rip(uint32_t offset, unsigned imm)
+{
+	return (struct x86_rm){ UINT64_C(5) << X86_RM_LENGTH_POS | X86_RM_MEM | X86_RM_RIP |
+		(uint64_t)(offset - imm) << 8 | X86_RBP };
+}
+
+static inline bool x86_is_mem(struct x86_rm rm)
+{
+	return rm.enc & X86_RM_MEM;
+}
+
+static inline bool x86_is_reg(struct x86_rm rm, unsigned reg)
+{
+	return rm.enc == x86_r(reg).enc;
+}
+
+/* Which one it is, if it is one. */
+static inline unsigned x86_reg_of(struct x86_rm rm)
+{
+	return (rm.enc & 7) | (rm.enc & X86_RM_B ? 8 : 0);
 }
 
 /* ---- Opcodes: an opcode byte and these ---- */
@@ -137,150 +207,123 @@ enum x86_cc {
 	X86_S, X86_NS, X86_P, X86_NP, X86_L, X86_GE, X86_LE, X86_G,
 };
 
-/* The ModRM byte, and what it needs of SIB and displacement. Puts down more bytes than it is long. */
-static inline void x86_modrm(struct x86_buf *b, unsigned reg, struct x86_rm rm)
+/* Puts down `n` bytes of these. */
+static inline void x86_bytes(struct x86_buf *b, uint64_t bytes, unsigned n)
 {
-	unsigned bytes = (reg & 7) << 3 | (rm.base & 7), size = 1, disp_size = 0;
-	uint32_t disp = (uint32_t)rm.disp;
+	uint8_t *p = b->p;
 
-	if (!rm.mem) {
-		bytes |= 3 << 6;
-	} else if (rm.base == X86_RIP) {
-		bytes |= X86_RBP;
-		disp_size = 4;
-		disp -= (uint32_t)(b->p + 5 - b->start);
-	} else {
-		if (rm.disp != (int8_t)rm.disp) {
-			bytes |= 2 << 6;
-			disp_size = 4;
-		} else if (rm.disp != 0 || (rm.base & 7) == X86_RBP) {
-			bytes |= 1 << 6;
-			disp_size = 1;
-		}
-		if (rm.index != X86_NO_REG || (rm.base & 7) == X86_RSP) {
-			unsigned index = rm.index == X86_NO_REG ? X86_RSP : rm.index & 7;
-			bytes = (bytes & ~7u) | X86_RSP | ((unsigned)rm.scale << 6 | index << 3 | (rm.base & 7)) << 8;
-			size = 2;
-		}
+	memcpy(p, &bytes, 8);
+	b->p = p + n;
+}
+
+/* Behind the folded functions: an instruction without any prefix but REX, and any. */
+void x86_op_plain(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm);
+void x86_op_any(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm);
+
+#define X86_NEEDS_ANY (X86_66 | X86_F3 | X86_F2 | X86_0F | X86_0F38 | X86_0F3A | X86_B8 | X86_RM8 | X86_LOCK)
+
+/* An opcode byte, perhaps with X86_W. */
+X86_FOLDED void x86_plain(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
+{
+	if (!__builtin_constant_p(op) || !__builtin_constant_p(reg) || !__builtin_constant_p(rm.enc) ||
+	    rm.enc & X86_RM_RIP) {
+		x86_op_plain(b, op, reg, rm);
+		return;
 	}
-	uint64_t all = bytes | (uint64_t)disp << 8 * size;
-	memcpy(b->p, &all, 8);
-	b->p += size + disp_size;
+	unsigned rex = (op & X86_W ? 8 : 0) | (reg & 8) >> 1 | (unsigned)(rm.enc >> X86_RM_REX_POS & 3);
+	unsigned n = rex ? 2 : 1;
+	uint64_t head = rex ? (op & 0xff) << 8 | 0x40 | rex : op & 0xff;
+	x86_bytes(b, head | (rm.enc | (reg & 7) << 3) << 8 * n, n + (unsigned)(rm.enc >> X86_RM_LENGTH_POS));
 }
 
 /* Any instruction with a ModRM byte. What follows it (an immediate) is the caller's to add. */
-static inline void x86_op(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
+X86_FOLDED void x86_op(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
 {
-	unsigned rex = (op & X86_W ? 8 : 0) | (reg & 8) >> 1 | (rm.base & 8) >> 3;
-	uint64_t bytes = 0;
-	unsigned n = 0;
-
-	if (rm.mem && rm.index != X86_NO_REG)
-		rex |= (rm.index & 8) >> 2;
-	if ((op & X86_B8 && reg >= X86_RSP) || (op & X86_RM8 && !rm.mem && rm.base >= X86_RSP))
-		rex |= 0x40; /* SPL to DIL, not AH to BH */
-	if (op & (X86_LOCK | X86_66 | X86_F3 | X86_F2)) {
-		if (op & X86_LOCK)
-			bytes = 0xf0, n = 8;
-		if (op & X86_66)
-			bytes |= (uint64_t)0x66 << n, n += 8;
-		if (op & (X86_F3 | X86_F2))
-			bytes |= (uint64_t)(op & X86_F3 ? 0xf3 : 0xf2) << n, n += 8;
-	}
-	if (rex)
-		bytes |= (uint64_t)(0x40 | rex) << n, n += 8;
-	if (op & (X86_0F | X86_0F38 | X86_0F3A)) {
-		bytes |= (uint64_t)0x0f << n, n += 8;
-		if (op & (X86_0F38 | X86_0F3A))
-			bytes |= (uint64_t)(op & X86_0F38 ? 0x38 : 0x3a) << n, n += 8;
-	}
-	bytes |= (uint64_t)(op & 0xff) << n;
-	memcpy(b->p, &bytes, 8);
-	b->p += n / 8 + 1;
-	x86_modrm(b, reg, rm);
+	if (__builtin_constant_p(op) && !(op & X86_NEEDS_ANY))
+		x86_plain(b, op, reg, rm);
+	else
+		x86_op_any(b, op, reg, rm);
 }
 
 /* ---- Frequent forms; `w` is X86_W for 64 bits, 0 for 32 ---- */
 
-static inline void x86_mov_rr(struct x86_buf *b, uint32_t w, unsigned dst, unsigned src)
+/* Of two registers. */
+X86_FOLDED void x86_plain_rr(struct x86_buf *b, uint32_t op, uint32_t w, unsigned reg, unsigned rm)
 {
-	x86_op(b, X86_MOV_LOAD | w, dst, x86_r(src));
+	if (__builtin_constant_p(w) && w)
+		x86_bytes(b, 0xc00048 | (reg & 8) >> 1 | rm >> 3 | op << 8 | (reg & 7) << 19 | (rm & 7) << 16, 3);
+	else
+		x86_plain(b, op | w, reg, x86_r(rm));
 }
 
-static inline void x86_load(struct x86_buf *b, uint32_t w, unsigned dst, struct x86_rm mem)
+X86_FOLDED void x86_mov_rr(struct x86_buf *b, uint32_t w, unsigned dst, unsigned src)
 {
-	x86_op(b, X86_MOV_LOAD | w, dst, mem);
+	x86_plain_rr(b, X86_MOV_LOAD, w, dst, src);
 }
 
-static inline void x86_store(struct x86_buf *b, uint32_t w, struct x86_rm mem, unsigned src)
+X86_FOLDED void x86_load(struct x86_buf *b, uint32_t w, unsigned dst, struct x86_rm mem)
 {
-	x86_op(b, X86_MOV_STORE | w, src, mem);
+	x86_plain(b, X86_MOV_LOAD | w, dst, mem);
+}
+
+X86_FOLDED void x86_store(struct x86_buf *b, uint32_t w, struct x86_rm mem, unsigned src)
+{
+	x86_plain(b, X86_MOV_STORE | w, src, mem);
 }
 
 /* Any 64-bit constant, in the shortest way that leaves the flags alone. */
-static inline void x86_mov_imm(struct x86_buf *b, unsigned dst, uint64_t val)
-{
-	if (val == (uint32_t)val) {
-		if (dst & 8)
-			x86_u8(b, 0x41);
-		x86_u8(b, 0xb8 | (dst & 7));
-		x86_u32(b, (uint32_t)val);
-	} else if (val == (uint64_t)(int32_t)val) {
-		x86_op(b, 0xc7 | X86_W, 0, x86_r(dst));
-		x86_u32(b, (uint32_t)val);
-	} else {
-		x86_u8(b, dst & 8 ? 0x49 : 0x48);
-		x86_u8(b, 0xb8 | (dst & 7));
-		x86_u64(b, val);
-	}
-}
+void x86_mov_imm(struct x86_buf *b, unsigned dst, uint64_t val);
 
 /* dst = dst op rm. */
-static inline void x86_alu(struct x86_buf *b, enum x86_alu alu, uint32_t w, unsigned dst, struct x86_rm rm)
+X86_FOLDED void x86_alu(struct x86_buf *b, enum x86_alu alu, uint32_t w, unsigned dst, struct x86_rm rm)
 {
-	x86_op(b, (uint32_t)(alu << 3 | 3) | w, dst, rm);
+	x86_plain(b, (uint32_t)(alu << 3 | 3) | w, dst, rm);
 }
 
-static inline void x86_alu_imm(struct x86_buf *b, enum x86_alu alu, uint32_t w, struct x86_rm rm, int32_t imm)
-{
-	bool is_short = imm == (int8_t)imm;
+/* Behind x86_alu_imm; `op` is 0x81, perhaps with X86_W. */
+void x86_alu_imm_any(struct x86_buf *b, uint32_t op, enum x86_alu alu, struct x86_rm rm, int32_t imm);
 
+/* `w` may be X86_BYTE. */
+X86_FOLDED void x86_alu_imm(struct x86_buf *b, enum x86_alu alu, uint32_t w, struct x86_rm rm, int32_t imm)
+{
 	if (w == X86_BYTE) {
 		x86_op(b, 0x80 | X86_RM8, alu, rm);
 		x86_u8(b, (uint8_t)imm);
-		return;
-	}
-	x86_op(b, (is_short ? 0x83 : 0x81) | w, alu, rm);
-	if (is_short)
+	} else if (!__builtin_constant_p(imm)) {
+		x86_alu_imm_any(b, 0x81 | w, alu, rm, imm);
+	} else if (imm == (int8_t)imm) {
+		x86_plain(b, 0x83 | w, alu, rm);
 		x86_u8(b, (uint8_t)imm);
-	else
+	} else {
+		x86_plain(b, 0x81 | w, alu, rm);
 		x86_u32(b, (uint32_t)imm);
+	}
 }
 
-static inline void x86_shift_imm(struct x86_buf *b, enum x86_shift shift, uint32_t w, unsigned dst, unsigned amount)
+X86_FOLDED void x86_shift_imm(struct x86_buf *b, enum x86_shift shift, uint32_t w, unsigned dst, unsigned amount)
 {
-	x86_op(b, 0xc1 | w, shift, x86_r(dst));
+	x86_plain(b, 0xc1 | w, shift, x86_r(dst));
 	x86_u8(b, amount);
 }
 
-static inline void x86_shift_cl(struct x86_buf *b, enum x86_shift shift, uint32_t w, unsigned dst)
+X86_FOLDED void x86_shift_cl(struct x86_buf *b, enum x86_shift shift, uint32_t w, unsigned dst)
 {
-	x86_op(b, 0xd3 | w, shift, x86_r(dst));
+	x86_plain(b, 0xd3 | w, shift, x86_r(dst));
 }
 
-static inline void x86_group3(struct x86_buf *b, enum x86_group3 which, uint32_t w, unsigned dst)
+X86_FOLDED void x86_group3(struct x86_buf *b, enum x86_group3 which, uint32_t w, unsigned dst)
 {
-	x86_op(b, 0xf7 | w, which, x86_r(dst));
+	x86_plain(b, 0xf7 | w, which, x86_r(dst));
 }
 
-static inline void x86_test_rr(struct x86_buf *b, uint32_t w, unsigned x, unsigned y)
+X86_FOLDED void x86_test_rr(struct x86_buf *b, uint32_t w, unsigned x, unsigned y)
 {
-	x86_op(b, X86_TEST | w, y, x86_r(x));
+	x86_plain_rr(b, X86_TEST, w, y, x);
 }
 
-static inline void x86_test_imm(struct x86_buf *b, uint32_t w, struct x86_rm rm, int32_t imm)
+X86_FOLDED void x86_test_imm(struct x86_buf *b, uint32_t w, struct x86_rm rm, int32_t imm)
 {
-	x86_op(b, 0xf7 | w, X86_G3_TEST, rm);
+	x86_plain(b, 0xf7 | w, X86_G3_TEST, rm);
 	x86_u32(b, (uint32_t)imm);
 }
 
@@ -294,13 +337,13 @@ static inline void x86_test8_imm(struct x86_buf *b, struct x86_rm rm, uint8_t im
 /* dst = rm * imm. */
 static inline void x86_imul_imm(struct x86_buf *b, uint32_t w, unsigned dst, struct x86_rm rm, int32_t imm)
 {
-	x86_op(b, 0x69 | w, dst, rm);
+	x86_plain(b, 0x69 | w, dst, rm);
 	x86_u32(b, (uint32_t)imm);
 }
 
-static inline void x86_lea(struct x86_buf *b, uint32_t w, unsigned dst, struct x86_rm mem)
+X86_FOLDED void x86_lea(struct x86_buf *b, uint32_t w, unsigned dst, struct x86_rm mem)
 {
-	x86_op(b, X86_LEA | w, dst, mem);
+	x86_plain(b, X86_LEA | w, dst, mem);
 }
 
 /* ---- Branches ---- */
@@ -308,16 +351,13 @@ static inline void x86_lea(struct x86_buf *b, uint32_t w, unsigned dst, struct x
 /* Forward branches: emit, remember the offset that is returned, bind it later. */
 static inline uint32_t x86_jcc(struct x86_buf *b, enum x86_cc cc)
 {
-	x86_u8(b, 0x0f);
-	x86_u8(b, 0x80 | cc);
-	x86_u32(b, 0);
+	x86_bytes(b, 0x0f | (0x80u | cc) << 8, 6);
 	return x86_here(b);
 }
 
 static inline uint32_t x86_jmp(struct x86_buf *b)
 {
-	x86_u8(b, 0xe9);
-	x86_u32(b, 0);
+	x86_bytes(b, 0xe9, 5);
 	return x86_here(b);
 }
 
@@ -345,29 +385,27 @@ static inline void x86_bind_here(struct x86_buf *b, uint32_t branch)
 
 static inline void x86_jmp_to(struct x86_buf *b, uint32_t target)
 {
-	x86_bind(b, x86_jmp(b), target);
+	x86_bytes(b, 0xe9 | (uint64_t)(target - (x86_here(b) + 5)) << 8, 5);
 }
 
 static inline void x86_jcc_to(struct x86_buf *b, enum x86_cc cc, uint32_t target)
 {
-	x86_bind(b, x86_jcc(b, cc), target);
+	x86_bytes(b, 0x0f | (0x80u | cc) << 8 | (uint64_t)(target - (x86_here(b) + 6)) << 16, 6);
 }
 
 static inline void x86_call_to(struct x86_buf *b, uint32_t target)
 {
-	x86_u8(b, 0xe8);
-	x86_u32(b, 0);
-	x86_bind(b, x86_here(b), target);
+	x86_bytes(b, 0xe8 | (uint64_t)(target - (x86_here(b) + 5)) << 8, 5);
 }
 
 static inline void x86_jmp_rm(struct x86_buf *b, struct x86_rm rm)
 {
-	x86_op(b, 0xff, 4, rm);
+	x86_plain(b, 0xff, 4, rm);
 }
 
 static inline void x86_call_reg(struct x86_buf *b, unsigned reg)
 {
-	x86_op(b, 0xff, 2, x86_r(reg));
+	x86_plain(b, 0xff, 2, x86_r(reg));
 }
 
 static inline void x86_push(struct x86_buf *b, unsigned reg)

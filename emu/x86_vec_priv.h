@@ -203,24 +203,7 @@ enum x86_round {
 	X86_ROUND_QUIET = 8, /* does not raise Inexact */
 };
 
-static inline void x86_v(struct x86_buf *b, uint32_t op, unsigned reg, unsigned src, struct x86_rm rm)
-{
-	unsigned pp = op & X86_66 ? 1 : op & X86_F3 ? 2 : op & X86_F2 ? 3 : 0;
-	unsigned map = op & X86_0F38 ? 2 : op & X86_0F3A ? 3 : 1;
-	unsigned r = ~reg >> 3 & 1, x = !(rm.mem && rm.index != X86_NO_REG && rm.index & 8), bb = !(rm.base & 8);
-	unsigned last = (~src & 15) << 3 | (op & X86_L ? 4 : 0) | pp;
-
-	if (x && bb && map == 1 && !(op & X86_W)) {
-		x86_u8(b, 0xc5);
-		x86_u8(b, r << 7 | last);
-	} else {
-		x86_u8(b, 0xc4);
-		x86_u8(b, r << 7 | x << 6 | bb << 5 | map);
-		x86_u8(b, (op & X86_W ? 0x80 : 0) | last);
-	}
-	x86_u8(b, op & 0xff);
-	x86_modrm(b, reg, rm);
-}
+void x86_v(struct x86_buf *b, uint32_t op, unsigned reg, unsigned src, struct x86_rm rm);
 
 /* Registers only. */
 static inline void x86_vr(struct x86_buf *b, uint32_t op, unsigned reg, unsigned src, unsigned src2)

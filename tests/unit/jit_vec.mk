@@ -10,5 +10,5 @@ check_PROGRAMS += tests/unit/test_x86_vec
 TESTS += tests/unit/test_x86_vec
 tests_unit_test_x86_vec_SOURCES = tests/unit/test_x86_vec.c
 tests_unit_test_x86_vec_CFLAGS = $(TEST_CFLAGS)
-tests_unit_test_x86_vec_LDADD = $(ZYDIS_LIBS) $(TEST_LIBS)
+tests_unit_test_x86_vec_LDADD = libemu.a $(ZYDIS_LIBS) $(TEST_LIBS)
 endif

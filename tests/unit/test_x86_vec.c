@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The JIT's assembler of vector instructions: every opcode, with registers and
- * addresses of all kinds, must be what Zydis decodes.
+ * The JIT's assembler: every opcode of vector instructions, and those of general
+ * registers by kind of encoding, with registers and addresses of all kinds, must be
+ * what Zydis decodes. What is folded when it is compiled must be what the functions
+ * put down.
  */
 #include "emu/x86_vec_priv.h"
 #include "tests/unit/suite.h"
@@ -90,7 +92,21 @@ static void check_register(const ZydisDecodedOperand *operand, unsigned n, bool 
 	ck_assert(general ? class == ZYDIS_REGCLASS_GPR32 || class == ZYDIS_REGCLASS_GPR64 : class == ZYDIS_REGCLASS_XMM);
 }
 
-static void check_rm(const ZydisDecodedOperand *operand, struct x86_rm rm, bool general)
+/* A register, `base`, or a place in memory. */
+struct operand {
+	bool mem;
+	unsigned base, index, scale;
+	int32_t disp;
+};
+
+static struct x86_rm encoded(struct operand rm)
+{
+	if (!rm.mem)
+		return x86_r(rm.base);
+	return rm.index == X86_NO_REG ? x86_m(rm.base, rm.disp) : x86_mx(rm.base, rm.index, rm.scale, rm.disp);
+}
+
+static void check_rm(const ZydisDecodedOperand *operand, struct operand rm, bool general)
 {
 	if (!rm.mem) {
 		check_register(operand, rm.base, general);
@@ -107,7 +123,27 @@ static void check_rm(const ZydisDecodedOperand *operand, struct x86_rm rm, bool 
 	}
 }
 
-static void try_one(unsigned row, unsigned reg, unsigned src, struct x86_rm rm)
+/* Calls fn(reg, src, rm) for registers and operands of all kinds. */
+static void try_all(unsigned row, void (*fn)(unsigned row, unsigned reg, unsigned src, struct operand rm))
+{
+	static const int32_t disps[] = { 0, -128, 127, 128, 0x1234, -0x1234567 };
+
+	for (unsigned reg = 0; reg < 16; reg++) {
+		for (unsigned k = 0; k < 4; k++) {
+			unsigned other = (reg + 5 * k) % 16;
+			unsigned src = (reg + 3 * other) % 16;
+			fn(row, reg, src, (struct operand){ .base = other });
+			for (unsigned i = 0; i < sizeof(disps) / sizeof(disps[0]); i++)
+				fn(row, reg, src, (struct operand){ .mem = true, .base = other, .index = X86_NO_REG,
+					.disp = disps[i] });
+			if (other != X86_RSP)
+				fn(row, reg, src, (struct operand){ .mem = true, .base = (other + reg) % 16, .index = other,
+					.scale = reg % 4, .disp = 8 * (int)src });
+		}
+	}
+}
+
+static void try_one(unsigned row, unsigned reg, unsigned src, struct operand rm)
 {
 	uint32_t op = rows[row].op;
 	enum form form = rows[row].form;
@@ -122,11 +158,11 @@ static void try_one(unsigned row, unsigned reg, unsigned src, struct x86_rm rm)
 	if (form == GPR_R && rm.mem)
 		return;
 	if (legacy)
-		x86_op(&b, op, reg, rm);
+		x86_op(&b, op, reg, encoded(rm));
 	else if (form == RVMR)
 		x86_v4(&b, op, reg, src, rm.base, 15 - reg);
 	else
-		x86_v(&b, op, reg, has_src ? src : 0, rm);
+		x86_v(&b, op, reg, has_src ? src : 0, encoded(rm));
 	if (form == RVMR && rm.mem)
 		return;
 	if (has_imm)
@@ -152,19 +188,213 @@ static void try_one(unsigned row, unsigned reg, unsigned src, struct x86_rm rm)
 
 START_TEST(operands_of_all_kinds)
 {
-	unsigned row = (unsigned)_i;
+	try_all((unsigned)_i, try_one);
+}
+END_TEST
 
-	for (unsigned reg = 0; reg < 16; reg++) {
-		for (unsigned k = 0; k < 4; k++) {
-			unsigned other = (reg + 5 * k) % 16;
-			unsigned src = (reg + 3 * other) % 16;
-			try_one(row, reg, src, x86_r(other));
-			try_one(row, reg, src, x86_m(other, 0));
-			try_one(row, reg, src, x86_m(other, -128));
-			try_one(row, reg, src, x86_m(other, 0x1234));
-			if (other != X86_RSP)
-				try_one(row, reg, src, x86_mx((other + reg) % 16, other, reg % 4, 8 * (int)src));
+/* ---- General registers ---- */
+
+static const struct {
+	uint32_t op;
+	ZydisMnemonic mnemonic;
+	unsigned reg_bits, rm_bits; /* of the operands; the `reg` is the first unless `stores` */
+	bool stores, no_reg;
+} general_rows[] = {
+	{ X86_MOV_LOAD, ZYDIS_MNEMONIC_MOV, 32, 32, .stores = false },
+	{ X86_MOV_LOAD | X86_W, ZYDIS_MNEMONIC_MOV, 64, 64, .stores = false },
+	{ X86_MOV_STORE, ZYDIS_MNEMONIC_MOV, 32, 32, .stores = true },
+	{ X86_MOV_STORE | X86_W, ZYDIS_MNEMONIC_MOV, 64, 64, .stores = true },
+	{ X86_MOV_STORE8 | X86_RM8, ZYDIS_MNEMONIC_MOV, 8, 8, .stores = true },
+	{ X86_MOV_STORE16, ZYDIS_MNEMONIC_MOV, 16, 16, .stores = true },
+	{ X86_MOVZX8, ZYDIS_MNEMONIC_MOVZX, 32, 8, .stores = false },
+	{ X86_MOVSX8 | X86_W, ZYDIS_MNEMONIC_MOVSX, 64, 8, .stores = false },
+	{ X86_MOVZX16, ZYDIS_MNEMONIC_MOVZX, 32, 16, .stores = false },
+	{ X86_MOVSXD, ZYDIS_MNEMONIC_MOVSXD, 64, 32, .stores = false },
+	{ X86_IMUL | X86_W, ZYDIS_MNEMONIC_IMUL, 64, 64, .stores = false },
+	{ X86_LZCNT | X86_W, ZYDIS_MNEMONIC_LZCNT, 64, 64, .stores = false },
+	{ X86_CMOV + X86_LE, ZYDIS_MNEMONIC_CMOVLE, 32, 32, .stores = false },
+	{ X86_SETCC + X86_A, ZYDIS_MNEMONIC_SETNBE, 0, 8, .no_reg = true },
+	{ 0xf1 | X86_F2 | X86_0F38 | X86_W, ZYDIS_MNEMONIC_CRC32, 64, 64, .stores = false },
+};
+
+static void check_size(const ZydisDecodedOperand *operand, unsigned bits)
+{
+	ck_assert_uint_eq(operand->size, bits);
+	/* Not AH to BH. */
+	if (operand->type == ZYDIS_OPERAND_TYPE_REGISTER)
+		ck_assert(operand->reg.value < ZYDIS_REGISTER_AH || operand->reg.value > ZYDIS_REGISTER_BH);
+}
+
+static unsigned id_of(const ZydisDecodedOperand *operand)
+{
+	unsigned id = (unsigned)ZydisRegisterGetId(operand->reg.value);
+
+	/* Zydis counts AH to BH among those of eight bits. */
+	return operand->size == 8 && id >= 8 ? id - 4 : id;
+}
+
+static void check_general(const ZydisDecodedOperand *operand, unsigned n, unsigned bits)
+{
+	check_size(operand, bits);
+	ck_assert_int_eq(operand->type, ZYDIS_OPERAND_TYPE_REGISTER);
+	ck_assert_uint_eq(id_of(operand), n);
+}
+
+static void try_general(unsigned row, unsigned reg, unsigned src, struct operand rm)
+{
+	struct x86_buf b = empty();
+
+	(void)src;
+	x86_op(&b, general_rows[row].op, general_rows[row].no_reg ? 0 : reg, encoded(rm));
+	ZydisDecodedInstruction insn = decode(&b);
+	ck_assert_msg(insn.mnemonic == general_rows[row].mnemonic, "row %u: %s", row, ZydisMnemonicGetString(insn.mnemonic));
+	unsigned rm_at = general_rows[row].stores || general_rows[row].no_reg ? 0 : 1;
+	if (!general_rows[row].no_reg)
+		check_general(&operands[1 - rm_at], reg, general_rows[row].reg_bits);
+	if (rm.mem) {
+		check_size(&operands[rm_at], general_rows[row].rm_bits);
+		check_rm(&operands[rm_at], rm, true);
+	} else {
+		check_general(&operands[rm_at], rm.base, general_rows[row].rm_bits);
+	}
+}
+
+START_TEST(general_operands_of_all_kinds)
+{
+	try_all((unsigned)_i, try_general);
+}
+END_TEST
+
+/* What the compiler cannot know. */
+static volatile int64_t hidden;
+
+static int64_t hide(int64_t val)
+{
+	hidden = val;
+	return hidden;
+}
+
+#define H(val) (__typeof__(val))hide(val)
+
+START_TEST(folded_or_not)
+{
+#define SAME_BYTES(folded, called) do { \
+		uint8_t first[sizeof(bytes)]; \
+		struct x86_buf b_folded = empty(), *b = &b_folded; \
+		memset(bytes, 0, sizeof(bytes)); \
+		folded; \
+		unsigned n = (unsigned)(b->p - b->start); \
+		memcpy(first, bytes, n); \
+		decode(b); \
+		struct x86_buf b_called = empty(); \
+		b = &b_called; \
+		called; \
+		ck_assert_uint_eq(n, (unsigned)(b->p - b->start)); \
+		ck_assert_mem_eq(first, bytes, n); \
+	} while (0)
+#define TWO_REGS(w, x, y) do { \
+		SAME_BYTES(x86_mov_rr(b, w, x, y), x86_mov_rr(b, H(w), H(x), H(y))); \
+		SAME_BYTES(x86_test_rr(b, w, x, y), x86_test_rr(b, H(w), H(x), H(y))); \
+		SAME_BYTES(x86_mov_rr(b, w, H(x), H(y)), x86_op(b, H(X86_MOV_LOAD | (w)), H(x), x86_r(H(y)))); \
+		SAME_BYTES(x86_alu(b, X86_XOR, w, x, x86_r(y)), x86_alu(b, H(X86_XOR), H(w), H(x), x86_r(H(y)))); \
+		SAME_BYTES(x86_shift_imm(b, X86_SHR, w, x, 27), x86_shift_imm(b, H(X86_SHR), H(w), H(x), 27)); \
+		SAME_BYTES(x86_group3(b, X86_NOT, w, x), x86_group3(b, H(X86_NOT), H(w), H(x))); \
+	} while (0)
+#define MEMORY(w, reg, base, disp) do { \
+		SAME_BYTES(x86_load(b, w, reg, x86_m(base, disp)), x86_load(b, H(w), H(reg), x86_m(H(base), H(disp)))); \
+		SAME_BYTES(x86_alu_imm(b, X86_CMP, w, x86_m(base, disp), 127), \
+			   x86_alu_imm(b, H(X86_CMP), H(w), x86_m(H(base), disp), H(127))); \
+	} while (0)
+#define INDEXED(w, reg, base, index, scale, disp) do { \
+		SAME_BYTES(x86_load(b, w, reg, x86_mx(base, index, scale, disp)), \
+			   x86_load(b, H(w), H(reg), x86_mx(H(base), H(index), H(scale), H(disp)))); \
+		SAME_BYTES(x86_store(b, w, x86_mx(base, index, scale, disp), reg), \
+			   x86_op(b, H(X86_MOV_STORE | (w)), H(reg), x86_mx(H(base), index, scale, H(disp)))); \
+		SAME_BYTES(x86_alu_imm(b, X86_CMP, w, x86_mx(base, index, scale, disp), 127), \
+			   x86_alu_imm(b, H(X86_CMP), H(w), x86_mx(H(base), index, scale, disp), H(127))); \
+		SAME_BYTES(x86_alu_imm(b, X86_CMP, w, x86_mx(base, index, scale, disp), -129), \
+			   x86_alu_imm(b, H(X86_CMP), H(w), x86_mx(base, index, H(scale), disp), H(-129))); \
+		SAME_BYTES(x86_test_imm(b, w, x86_mx(base, index, scale, disp), 0x4567), \
+			   x86_test_imm(b, H(w), x86_mx(base, index, H(scale), disp), H(0x4567))); \
+	} while (0)
+	TWO_REGS(X86_W, X86_RAX, X86_R15);
+	TWO_REGS(X86_W, X86_R9, X86_RDX);
+	TWO_REGS(X86_W, X86_RDI, X86_RSP);
+	TWO_REGS(0u, X86_RAX, X86_RCX);
+	TWO_REGS(0u, X86_R8, X86_RBP);
+	TWO_REGS(0u, X86_RSI, X86_R12);
+	MEMORY(X86_W, X86_RAX, X86_RBP, -0x18);
+	INDEXED(X86_W, X86_R12, X86_R13, X86_RAX, 3, 0);
+	MEMORY(0u, X86_RAX, X86_RSP, 0);
+	MEMORY(0u, X86_RDX, X86_RBP, 0);
+	INDEXED(0u, X86_R15, X86_R12, X86_R14, 2, 0x12345678);
+	INDEXED(X86_W, X86_RBX, X86_RDI, X86_R11, 1, -0x12345678);
+}
+END_TEST
+
+START_TEST(constants)
+{
+	static const uint64_t vals[] = {
+		0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, UINT64_MAX, UINT64_C(0xffffffff80000000),
+		UINT64_C(0xffffffff7fffffff), UINT64_C(0x123456789abcdef0),
+	};
+
+	for (unsigned i = 0; i < sizeof(vals) / sizeof(vals[0]); i++) {
+		for (unsigned reg = 0; reg < 16; reg++) {
+			struct x86_buf b = empty();
+			x86_mov_imm(&b, reg, vals[i]);
+			ZydisDecodedInstruction insn = decode(&b);
+			ck_assert_int_eq(insn.mnemonic, ZYDIS_MNEMONIC_MOV);
+			check_register(&operands[0], reg, true);
+			bool is_32 = operands[0].size == 32;
+			ck_assert(!is_32 || vals[i] >> 32 == 0);
+			ck_assert_uint_eq(is_32 ? (uint32_t)operands[1].imm.value.u : operands[1].imm.value.u, vals[i]);
 		}
+	}
+}
+END_TEST
+
+/* Places in the code, with and without an immediate behind them, and branches. */
+START_TEST(places)
+{
+	enum { AT = 0x100 };
+
+	for (unsigned reg = 0; reg < 16; reg += 5) {
+		for (unsigned imm = 0; imm < 2; imm++) {
+			for (unsigned kind = 0; kind < 3; kind++) {
+				struct x86_buf b = empty();
+				if (kind == 0)
+					x86_v(&b, X86_FP_CMP, reg, 3, x86_rip(AT, imm));
+				else if (kind == 1)
+					x86_op(&b, imm ? 0xc1 | X86_W : X86_LEA | X86_W, imm ? 4 : reg, x86_rip(AT, imm));
+				else
+					x86_op(&b, imm ? 0xba | X86_0F : X86_IMUL, imm ? 4 : reg, x86_rip(AT, imm));
+				if (imm)
+					x86_u8(&b, 1);
+				else if (kind == 0)
+					continue;
+				ZydisDecodedInstruction insn = decode(&b);
+				const ZydisDecodedOperand *op = operands;
+				while (op->type != ZYDIS_OPERAND_TYPE_MEMORY)
+					op++;
+				ck_assert_int_eq(op->mem.base, ZYDIS_REGISTER_RIP);
+				ck_assert_int_eq(op->mem.disp.value + insn.length, AT);
+			}
+		}
+	}
+	for (unsigned kind = 0; kind < 4; kind++) {
+		struct x86_buf b = empty();
+		if (kind == 0)
+			x86_jmp_to(&b, AT);
+		else if (kind == 1)
+			x86_jcc_to(&b, X86_NP, AT);
+		else if (kind == 2)
+			x86_call_to(&b, AT);
+		else
+			x86_bind(&b, x86_jcc(&b, X86_NP), AT);
+		ZydisDecodedInstruction insn = decode(&b);
+		ck_assert_int_eq(insn.mnemonic, kind == 0 ? ZYDIS_MNEMONIC_JMP : kind == 2 ? ZYDIS_MNEMONIC_CALL : ZYDIS_MNEMONIC_JNP);
+		ck_assert_int_eq(operands[0].imm.value.s + insn.length, AT);
 	}
 }
 END_TEST
@@ -210,7 +440,8 @@ START_TEST(scalar_loads)
 		x86_v(&b, i ? X86_VMOVSD : X86_VMOVSS, 9, 0, x86_m(X86_RBP, 0x400));
 		ck_assert_int_eq(decode(&b).mnemonic, i ? ZYDIS_MNEMONIC_VMOVSD : ZYDIS_MNEMONIC_VMOVSS);
 		check_register(&operands[0], 9, false);
-		check_rm(&operands[1], x86_m(X86_RBP, 0x400), false);
+		check_rm(&operands[1], (struct operand){ .mem = true, .base = X86_RBP, .index = X86_NO_REG,
+			.disp = 0x400 }, false);
 	}
 }
 END_TEST
@@ -221,6 +452,10 @@ int main(void)
 	TCase *tcase = tcase_create("encodings");
 
 	tcase_add_loop_test(tcase, operands_of_all_kinds, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_loop_test(tcase, general_operands_of_all_kinds, 0, sizeof(general_rows) / sizeof(general_rows[0]));
+	tcase_add_test(tcase, folded_or_not);
+	tcase_add_test(tcase, constants);
+	tcase_add_test(tcase, places);
 	tcase_add_test(tcase, shifts_by_immediates);
 	tcase_add_test(tcase, scalar_loads);
 	suite_add_tcase(suite, tcase);

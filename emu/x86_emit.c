@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The assembler's functions that are not folded: see emu/x86_emit_priv.h. They are
+ * called for most of what the JIT puts down, and each time after guest code has had
+ * the host's caches and branch predictors: they are short, there is one of each, and
+ * an instruction is put together in a register and stored at once.
+ */
+#include "emu/x86_vec_priv.h"
+
+const struct x86_rm x86_rm_regs[16] = {
+	X86_RM_REG(0), X86_RM_REG(1), X86_RM_REG(2), X86_RM_REG(3),
+	X86_RM_REG(4), X86_RM_REG(5), X86_RM_REG(6), X86_RM_REG(7),
+	X86_RM_REG(8), X86_RM_REG(9), X86_RM_REG(10), X86_RM_REG(11),
+	X86_RM_REG(12), X86_RM_REG(13), X86_RM_REG(14), X86_RM_REG(15),
+};
+
+struct x86_rm x86_rm_memory(unsigned base, int32_t disp)
+{
+	return x86_rm_encode(base, disp);
+}
+
+struct x86_rm x86_rm_indexed(unsigned base, unsigned index, unsigned scale, int32_t disp)
+{
+	return x86_rm_encode_indexed(base, index, scale, disp);
+}
+
+/* What follows the opcode, of which `end` is the end. */
+static inline uint64_t tail(const struct x86_buf *b, const uint8_t *end, unsigned reg, struct x86_rm rm)
+{
+	uint64_t bytes = rm.enc | (reg & 7) << 3;
+
+	if (__builtin_expect((rm.enc & X86_RM_RIP) != 0, 0))
+		bytes -= (uint64_t)(end + 5 - b->start) << 8;
+	return bytes;
+}
+
+static inline unsigned rex_bits(uint32_t op, unsigned reg, struct x86_rm rm)
+{
+	return (op >> 5 & 8) | (reg >> 1 & 4) | (unsigned)(rm.enc >> X86_RM_REX_POS & 3);
+}
+
+void x86_op_plain(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
+{
+	unsigned rex = rex_bits(op, reg, rm), n = rex != 0;
+	uint64_t bytes = tail(b, b->p + n + 1, reg, rm) << 8 | (op & 0xff);
+
+	bytes = bytes << 8 * n | (n ? 0x40 | rex : 0);
+	x86_bytes(b, bytes, n + 1 + (unsigned)(rm.enc >> X86_RM_LENGTH_POS));
+}
+
+void x86_op_any(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
+{
+	unsigned rex = rex_bits(op, reg, rm);
+	uint8_t *p = b->p;
+
+	if (op & (X86_LOCK | X86_66 | X86_F3 | X86_F2)) {
+		if (op & X86_LOCK)
+			*p++ = 0xf0;
+		if (op & X86_66)
+			*p++ = 0x66;
+		if (op & (X86_F3 | X86_F2))
+			*p++ = op & X86_F3 ? 0xf3 : 0xf2;
+	}
+	/* SPL to DIL, not AH to BH */
+	bool low = (op & X86_B8 && reg & 4) || (op & X86_RM8 && rm.enc & X86_RM_REX8);
+	*p = (uint8_t)(0x40 | rex);
+	p += rex || low;
+	*p = 0x0f;
+	p += (op & (X86_0F | X86_0F38 | X86_0F3A)) != 0;
+	*p = op & X86_0F38 ? 0x38 : 0x3a;
+	p += (op & (X86_0F38 | X86_0F3A)) != 0;
+	*p++ = (uint8_t)op;
+	uint64_t bytes = tail(b, p, reg, rm);
+	memcpy(p, &bytes, sizeof(bytes));
+	b->p = p + (rm.enc >> X86_RM_LENGTH_POS);
+}
+
+void x86_mov_imm(struct x86_buf *b, unsigned dst, uint64_t val)
+{
+	unsigned n = dst >> 3;
+
+	if (val == (uint32_t)val) {
+		uint64_t bytes = val << 8 | 0xb8 | (dst & 7);
+		x86_bytes(b, n ? bytes << 8 | 0x41 : bytes, 5 + n);
+	} else if (val == (uint64_t)(int32_t)val) {
+		x86_bytes(b, 0xc0c748 | n | (dst & 7) << 16 | val << 24, 7);
+	} else {
+		x86_bytes(b, 0xb848 | n | (dst & 7) << 8, 2);
+		x86_bytes(b, val, 8);
+	}
+}
+
+void x86_alu_imm_any(struct x86_buf *b, uint32_t op, enum x86_alu alu, struct x86_rm rm, int32_t imm)
+{
+	bool is_short = imm == (int8_t)imm;
+
+	x86_op_plain(b, is_short ? op | 2 : op, alu, rm);
+	memcpy(b->p, &imm, 4);
+	b->p += is_short ? 1 : 4;
+}
+
+/* The fields pp and mmmmm of VEX, by three bits that exclude each other. */
+static inline unsigned vex_field(unsigned bits)
+{
+	return 0x30210 >> 4 * (bits & 7) & 3;
+}
+
+void x86_v(struct x86_buf *b, uint32_t op, unsigned reg, unsigned src, struct x86_rm rm)
+{
+	unsigned map = vex_field(op / X86_0F), xb = (unsigned)(rm.enc >> X86_RM_REX_POS & 3);
+	unsigned r = ~reg << 4 & 0x80, last = (~src & 15) << 3 | (op / X86_L & 1) << 2 | vex_field(op / X86_66);
+	uint32_t bytes = (op & 0xff) << 16, n = 3;
+
+	if (map == 1 && xb == 0 && !(op & X86_W)) {
+		bytes |= 0xc5 | (r | last) << 8;
+	} else {
+		/* X and B are next to each other here too, but inverted. */
+		bytes = bytes << 8 | 0xc4 | (r | (xb ^ 3) << 5 | map) << 8 | (op / X86_W & 1) << 23 | last << 16;
+		n = 4;
+	}
+	memcpy(b->p, &bytes, sizeof(bytes));
+	b->p += n;
+	x86_bytes(b, tail(b, b->p, reg, rm), (unsigned)(rm.enc >> X86_RM_LENGTH_POS));
+}
