@@ -18,7 +18,8 @@ protocol_schema = \
 EXTRA_DIST += protocol/schema/machine.json protocol/schema/daemon.json protocol/schema/qmp.json
 
 noinst_PROGRAMS += protocol/gen_schema
-protocol_gen_schema_SOURCES = protocol/gen_schema.c protocol/roff.c protocol/roff.h
+protocol_gen_schema_SOURCES = protocol/gen_schema.c protocol/gen_schema_read.c protocol/gen_schema_mdoc.c \
+	protocol/gen_schema_priv.h protocol/roff.c protocol/roff.h
 protocol_gen_schema_CFLAGS = $(AM_CFLAGS) $(JANSSON_CFLAGS)
 protocol_gen_schema_LDADD = $(JANSSON_LIBS)
 
