@@ -77,7 +77,7 @@ struct emu_jit_hot {
 	struct jit_jump *jumps; /* where indirect branches look now */
 	uint32_t key;    /* what guards of direct jumps to other pages compare with */
 	uint32_t flags;  /* NZCV in the host's form while translated code runs */
-	int32_t partial; /* what to add to `retired` if the instruction does not complete */
+	int32_t partial; /* what to add to `retired`, while C code runs that has been called by translated code */
 	uint32_t link;   /* the branch that was left by, to be linked; 0: none */
 };
 /* Where translated code puts the host's registers for C code that gives them to the guest's (emu/jit_site.c). */

@@ -2,8 +2,9 @@
 /*
  * The JIT's core: code memory, blocks and how they are found, the loop.
  *
- * A block is a straight run of instructions within a page, known by its virtual
- * and physical address and what else it was translated for. Blocks of the same
+ * A block is a run of instructions within a page, entered at the first and left
+ * at its end or by conditional branches before that, known by its virtual and
+ * physical address and what else it was translated for. Blocks of the same
  * page jump to each other directly: whoever runs in a page has had its mapping
  * checked, and everything that changes a mapping for this vCPU passes through
  * the loop here (emu_jit_run). So a page's blocks can be dropped together
@@ -182,6 +183,7 @@ static void enter_code(struct emu_cpu *cpu, const uint8_t *code)
 	jit_count(j, EMU_STAT_JIT_MISSES, 1);
 	cpu->jit_hot.flags = jit_flags_of(cpu->nzcv);
 	enter(cpu, code);
+	cpu->jit_hot.partial = 0;
 	jit_sync_flags(cpu);
 	/* A target with a tag is in no cache. */
 	if ((int64_t)(cpu->pc << 8) >> 8 != (int64_t)cpu->pc)

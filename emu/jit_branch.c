@@ -5,23 +5,24 @@
 #include "emu/code_priv.h"
 #include "emu/sys_priv.h"
 
-/* Out of the block behind a branch in its middle. */
-static void not_taken_piece(struct jit *j, const struct jit_slow *s)
+/* Out of the block by a branch in its middle. */
+static void side_exit_piece(struct jit *j, const struct jit_slow *s)
 {
-	/* The block has counted all of its instructions. */
-	x86_alu_imm(&j->buf, X86_SUB, X86_W, JIT_CPU(retired), (int32_t)(j->n - s->index - 1));
-	j->pc = s->pc;
-	jit_exit_to(j, s->pc + 4);
+	jit_exit_to(j, s->arg);
 }
 
 /* Goes to `target` if `cc` holds, else on behind the instruction. */
 static void branch_if(struct jit *j, enum x86_cc cc, uint64_t target)
 {
-	if (j->i == j->seam) {
-		struct jit_slow *s = jit_slow_add(j, not_taken_piece);
-		s->branch[0] = x86_jcc(&j->buf, cc ^ 1);
-		jit_check_attention(j, target);
-		j->eflags = JIT_EFLAGS_NONE;
+	if (j->i + 1 < j->n) {
+		bool goes_on = j->i == j->seam; /* where it is taken */
+		struct jit_slow *s = jit_slow_add(j, side_exit_piece);
+		s->branch[0] = x86_jcc(&j->buf, cc ^ goes_on);
+		s->arg = goes_on ? j->pc + 4 : target;
+		if (goes_on) {
+			jit_check_attention(j, target);
+			j->eflags = JIT_EFLAGS_NONE;
+		}
 		return;
 	}
 	uint32_t skip = x86_jcc(&j->buf, cc ^ 1);
@@ -219,8 +220,8 @@ JIT_INSN(RETA)
 static uint64_t take_svc(struct emu_cpu *cpu, uint64_t imm16)
 {
 	jit_sync_flags(cpu);
-	cpu->retired += (uint64_t)cpu->jit_hot.partial;
 	emu_take_svc(cpu, (unsigned)imm16);
+	cpu->jit_hot.partial--; /* it does not complete */
 	return jit_leave_insn(cpu);
 }
 

@@ -62,12 +62,19 @@ void jit_before_raise(struct jit *j, const struct jit_slow *s)
 
 	store_imm(j, JIT_CPU(pc), s ? s->pc : j->pc);
 	x86_op(&j->buf, 0xc7, 0, JIT_CPU(jit_hot.partial));
-	x86_u32(&j->buf, index - j->n);
+	x86_u32(&j->buf, index);
+}
+
+/* The instructions up to the current one have been executed. */
+static void count_retired(struct jit *j)
+{
+	x86_alu_imm(&j->buf, X86_ADD, X86_W, JIT_CPU(retired), (int32_t)j->i + 1);
 }
 
 /* All guest registers are where the next block expects them. */
 static void leave(struct jit *j)
 {
+	count_retired(j);
 	jit_v_flush(j);
 	jit_map_leave(j);
 }
@@ -75,9 +82,6 @@ static void leave(struct jit *j)
 static void exit_pc_piece(struct jit *j, const struct jit_slow *s)
 {
 	leave(j);
-	/* The block has counted all of its instructions. */
-	if (s->index + 1 < j->n)
-		x86_alu_imm(&j->buf, X86_SUB, X86_W, JIT_CPU(retired), (int32_t)(j->n - s->index - 1));
 	x86_mov_imm(&j->buf, X86_RAX, s->arg);
 	x86_jmp_to(&j->buf, j->thunk_exit_pc);
 }
@@ -232,6 +236,7 @@ void jit_exit_to(struct jit *j, uint64_t target)
 	if (target <= j->pc && !(j->debug & EMU_JIT_NO_CHAIN))
 		jit_check_attention(j, target);
 	if (j->loop_entry && target == j->block_pc) {
+		count_retired(j);
 		jit_v_match(j, &j->loop_vregs);
 		x86_jmp_to(&j->buf, j->loop_entry);
 	} else {
@@ -270,6 +275,8 @@ static void call_exec(struct emu_cpu *cpu, const union a64_args *args, uint64_t 
 
 uint64_t jit_leave_insn(struct emu_cpu *cpu)
 {
+	cpu->retired += (uint64_t)cpu->jit_hot.partial + 1;
+	cpu->jit_hot.partial = 0;
 	/* Nothing is to be linked here, so what has been dropped need not be looked at. */
 	if (atomic_load_explicit(&cpu->attention, memory_order_acquire) == EMU_ATT_CODE)
 		atomic_fetch_and(&cpu->attention, ~(uint32_t)EMU_ATT_CODE);

@@ -42,7 +42,7 @@ enum {
 	JIT_USES = 1 << 1,     /* reads some, by jit_condition */
 	JIT_CLOBBERS = 1 << 2, /* uses NZCV, and leaves nothing of it in the host's flags */
 	JIT_RAISES = 1 << 3,   /* may leave the block in the middle, or let C code see NZCV */
-	JIT_ENDS = 1 << 4,     /* the block's last */
+	JIT_ENDS = 1 << 4,     /* the block's last, or a conditional branch that may leave it */
 	JIT_BLOCK_MASK = 31,
 };
 

@@ -34,7 +34,7 @@ struct record {
 	uint64_t pc;
 	uint16_t back;         /* from here to where the block goes on */
 	uint16_t bytes;        /* that are accessed, from `va` on; 0: none can be */
-	uint8_t left;          /* instructions of the block from the first here on */
+	uint8_t done;          /* instructions of the block before the first here */
 	uint8_t count;         /* instructions */
 	uint8_t kind;          /* JIT_SITE_*, HAS_* */
 	uint8_t crossings;     /* of a run, as far as they are counted */
@@ -82,7 +82,7 @@ static void site_piece(struct jit *j, const struct jit_slow *s)
 	x86_call_to(&j->buf, j->thunk_site);
 	uint32_t at = x86_here(&j->buf);
 	put(j, &(struct record){ .pc = s->pc, .back = (uint16_t)(at - s->resume), .bytes = s->bytes,
-		.left = (uint8_t)(j->n - s->index), .count = s->count,
+		.done = (uint8_t)s->index, .count = s->count,
 		.kind = (uint8_t)(s->kind | (has_vectors ? HAS_VECTORS : 0) | (j->n_swaps ? HAS_MAP : 0)) },
 		sizeof(struct record));
 	if (has_vectors) {
@@ -217,7 +217,7 @@ static struct way_back exec_site(struct emu_cpu *cpu, const uint8_t *at, uint64_
 	}
 
 	cpu->pc = s.r.pc;
-	cpu->jit_hot.partial = -(int32_t)s.r.left;
+	cpu->jit_hot.partial = s.r.done;
 	jit_sync_flags(cpu);
 	if (s.r.bytes)
 		count_access(cpu->jit, &s, at, va);
@@ -262,14 +262,15 @@ static void translate_apart(struct jit *j, const struct site *s, uint32_t resume
 
 	j->block_flags = JIT_FLAG_SP_CHECK;
 	j->n_slow = 0;
-	j->n = j->seam = s->r.left;
+	j->n = j->seam = s->r.done + s->r.count;
 	j->ended = j->sp_checked = false;
 	j->eflags = JIT_EFLAGS_NONE;
 	enter_as(j, s);
-	for (j->i = 0; j->i < s->r.count; j->i++) {
-		j->pc = s->r.pc + 4 * j->i;
+	for (unsigned i = 0; i < s->r.count; i++) {
+		j->i = s->r.done + i;
+		j->pc = s->r.pc + 4 * i;
 		j->va_align = 1;
-		jit_decode(j, word_of(s, j->i), &j->insn[j->i]);
+		jit_decode(j, word_of(s, i), &j->insn[j->i]);
 		jit_translate_native(j);
 	}
 	jit_v_forget(j);

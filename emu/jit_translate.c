@@ -168,7 +168,7 @@ static bool flags_dead_outside(struct jit *j, unsigned k)
 		return flags_dead_at(j, pc + 4);
 	if (!jit_branch_target(insn, pc, &target) || !flags_dead_at(j, target))
 		return false;
-	return insn->op == A64_B || insn->op == A64_BL || flags_dead_at(j, pc + 4);
+	return k + 1 < j->n || insn->op == A64_B || insn->op == A64_BL || flags_dead_at(j, pc + 4);
 }
 
 /* Who sees what NZCV is at a place of the block: instructions of it, and what comes behind those that
@@ -193,7 +193,7 @@ static void find_flag_uses(struct jit *j)
 	host = mem = (struct flag_readers){ .exits = UINT64_C(1) << (j->n - 1) };
 	for (unsigned k = j->n; k-- > first;) {
 		struct jit_insn *insn = &j->insn[k];
-		bool leaves = k == j->n - 1 || k == j->seam;
+		bool leaves = k == j->n - 1 || insn->props & JIT_ENDS;
 		if (insn->props & JIT_SETS) {
 			insn->flags_to_mem = host.inside;
 			for (uint64_t left = host.exits & ~dead; left && !insn->flags_to_mem; left &= left - 1) {
@@ -225,13 +225,26 @@ static bool is_conditional(const struct jit_insn *insn)
 	       !(insn->op == A64_B_cond && ((const struct a64_args_B_cond *)(const void *)&insn->args)->cond >= 14);
 }
 
+/* Whether the block goes on behind the branch, where that is not taken: forward ones are mostly ways
+ * around something, or to what is rare; a loop ends by the others. */
+static bool goes_on_behind(const struct jit_insn *insn, uint64_t pc, unsigned *n_exits)
+{
+	enum { MOST = 4 };
+	uint64_t target;
+
+	if (*n_exits == MOST || !is_conditional(insn) || !jit_branch_target(insn, pc, &target) || target <= pc)
+		return false;
+	++*n_exits;
+	return true;
+}
+
 /*
  * A loop of two blocks, of which this is the lower one: it ends by a conditional
  * branch back, and what is there leads here again. Then the block goes on there,
  * and registers stay in the host's through the loop; where the branch is not
  * taken, the block is left.
  */
-static void extend_loop(struct jit *j)
+static void extend_loop(struct jit *j, unsigned n_exits)
 {
 	enum { MOST = 48 };
 	unsigned n = j->n;
@@ -245,7 +258,7 @@ static void extend_loop(struct jit *j)
 	for (pc = target; n < MOST && pc < j->block_pc; pc += 4) {
 		struct jit_insn *insn = &j->insn[n++];
 		jit_decode(j, word_at(j, pc), insn);
-		if (!(insn->props & JIT_ENDS))
+		if (!(insn->props & JIT_ENDS) || goes_on_behind(insn, pc, &n_exits))
 			continue;
 		if (jit_branch_target(insn, pc, &again) && insn->op != A64_BL &&
 		    (again == j->block_pc || (pc + 4 == j->block_pc && is_conditional(insn)))) {
@@ -260,14 +273,14 @@ static void extend_loop(struct jit *j)
 
 static void decode_block(struct jit *j)
 {
-	unsigned max = j->debug & EMU_JIT_ONE_INSN ? 1 : JIT_MAX_INSNS;
+	unsigned max = j->debug & EMU_JIT_ONE_INSN ? 1 : JIT_MAX_INSNS, n_exits = 0;
 
 	for (j->n = 0; j->n < max; j->n++) {
 		uint64_t pc = j->block_pc + 4 * j->n;
 		if (!jit_in_page(j, pc))
 			break;
 		jit_decode(j, word_at(j, pc), &j->insn[j->n]);
-		if (j->insn[j->n].props & JIT_ENDS) {
+		if (j->insn[j->n].props & JIT_ENDS && !goes_on_behind(&j->insn[j->n], pc, &n_exits)) {
 			j->n++;
 			break;
 		}
@@ -275,7 +288,7 @@ static void decode_block(struct jit *j)
 	j->loops = false;
 	j->seam = j->n;
 	if (!(j->debug & (EMU_JIT_ONE_INSN | EMU_JIT_NO_CHAIN)) && j->block_flags >> JIT_FLAG_BTYPE_POS == 0)
-		extend_loop(j);
+		extend_loop(j, n_exits);
 	find_flag_uses(j);
 }
 
@@ -330,6 +343,8 @@ void jit_emit_slow(struct jit *j)
 		if (s->fault)
 			jit_cache_add_fault(j, s->fault - 1, x86_here(&j->buf));
 		j->vregs = s->vregs;
+		j->pc = s->pc;
+		j->i = s->index;
 		s->emit(j, s);
 	}
 }
@@ -353,14 +368,15 @@ struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const u
 		x86_u8(&j->buf, 0xcc);
 	j->block_code = x86_here(&j->buf);
 	jit_map_enter(j);
-	x86_alu_imm(&j->buf, X86_ADD, X86_W, JIT_CPU(retired), (int32_t)j->n);
 	for (j->i = 0; j->i < j->n; j->i++) {
 		j->pc = jit_pc_of(j, j->i);
 		j->va_align = 1;
 		translate_insn(j);
 	}
-	if (!j->ended)
+	if (!j->ended) {
+		j->i = j->n - 1;
 		jit_exit_to(j, jit_pc_of(j, j->n));
+	}
 	jit_emit_slow(j);
 	struct jit_block *block = jit_block_add(j);
 	jit_stats_translated(j, start);

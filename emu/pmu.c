@@ -80,7 +80,7 @@ static uint64_t event_count(const struct emu_cpu *cpu, unsigned n)
 		now = emu_clock_now(cpu->system->clock);
 		return n == CYCLES && (pmcr & PMCR_D) && !(pmcr & PMCR_LC) ? now / 64 : now;
 	case EV_INST_RETIRED:
-		return cpu->retired;
+		return cpu->retired + (uint64_t)cpu->jit_hot.partial;
 	case EV_EXC_TAKEN:
 		return pmu->events[EMU_PMU_EXC_TAKEN];
 	case EV_EXC_RETURN:
