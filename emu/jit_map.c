@@ -129,6 +129,30 @@ static void place(struct jit *j, unsigned n, unsigned reg)
 	j->x[n] = reg != X86_NO_REG ? x86_r(reg) : jit_x_home(n);
 }
 
+void jit_map_init(struct jit *j)
+{
+	for (unsigned n = 0; n < 32; n++)
+		place(j, n, jit_pin[n]);
+}
+
+void jit_map_usual(struct jit *j)
+{
+	while (j->n_swaps) {
+		const struct jit_swap *swap = &j->swap[--j->n_swaps];
+		place(j, swap->now, X86_NO_REG);
+		place(j, swap->usual, swap->reg);
+	}
+}
+
+void jit_map_swap(struct jit *j, unsigned usual, unsigned now)
+{
+	unsigned reg = j->pin[usual];
+
+	j->swap[j->n_swaps++] = (struct jit_swap){ .reg = (uint8_t)reg, .usual = (uint8_t)usual, .now = (uint8_t)now };
+	place(j, now, reg);
+	place(j, usual, X86_NO_REG);
+}
+
 static void choose_general(struct jit *j, struct uses *u, bool loops)
 {
 	/* An exchange is four accesses, which a loop makes once. */
@@ -151,9 +175,7 @@ static void choose_general(struct jit *j, struct uses *u, bool loops)
 				out = (unsigned)__builtin_ctz(rest);
 		if (u->x[in] < u->x[out] + worth)
 			return;
-		j->swap[j->n_swaps++] = (struct jit_swap){ .reg = j->pin[out], .usual = (uint8_t)out, .now = (uint8_t)in };
-		place(j, in, j->pin[out]);
-		place(j, out, X86_NO_REG);
+		jit_map_swap(j, out, in);
 		wanted &= ~(1u << in);
 		pinned = (pinned & ~(1u << out)) | 1u << in;
 	}
@@ -191,20 +213,9 @@ static bool may_choose(const struct jit *j)
 	return true;
 }
 
-void jit_map_init(struct jit *j)
-{
-	for (unsigned n = 0; n < 32; n++)
-		place(j, n, jit_pin[n]);
-}
-
 void jit_map_enter(struct jit *j)
 {
-	/* Those of the last block. */
-	while (j->n_swaps) {
-		const struct jit_swap *swap = &j->swap[--j->n_swaps];
-		place(j, swap->now, X86_NO_REG);
-		place(j, swap->usual, swap->reg);
-	}
+	jit_map_usual(j);
 	jit_v_reset(j);
 	if (may_choose(j)) {
 		struct uses u = { 0 };

@@ -592,6 +592,9 @@ bool jit_ldst_run(struct jit *j);
 /* ---- emu/jit_map.c ---- */
 
 void jit_map_init(struct jit *j);
+/* All registers are where they usually are; one has the place of another. Without code. */
+void jit_map_usual(struct jit *j);
+void jit_map_swap(struct jit *j, unsigned usual, unsigned now);
 /* Begins the block: chooses its registers, and loads those that are not where they usually are. */
 void jit_map_enter(struct jit *j);
 /* The usual ones are where they usually are, and in memory is what it is to have of the block's. */

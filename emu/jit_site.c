@@ -239,16 +239,10 @@ static struct way_back exec_site(struct emu_cpu *cpu, const uint8_t *at, uint64_
 /* The registers are where the block has them, and V registers in memory. */
 static void enter_as(struct jit *j, const struct site *s)
 {
-	memcpy(j->pin, jit_pin, sizeof(j->pin));
-	j->n_swaps = 0;
-	for (unsigned i = 0; i < JIT_PINNED; i++) {
-		if (s->map[i] == usual_map[i])
-			continue;
-		unsigned reg = jit_pin[usual_map[i]];
-		j->pin[usual_map[i]] = X86_NO_REG;
-		j->pin[s->map[i]] = (uint8_t)reg;
-		j->swap[j->n_swaps++] = (struct jit_swap){ .reg = (uint8_t)reg, .usual = usual_map[i], .now = s->map[i] };
-	}
+	jit_map_usual(j);
+	for (unsigned i = 0; i < JIT_PINNED; i++)
+		if (s->map[i] != usual_map[i])
+			jit_map_swap(j, usual_map[i], s->map[i]);
 	memcpy(j->vregs.n, s->v.n, sizeof(j->vregs.n));
 	j->vregs.dirty = s->v.dirty;
 	jit_v_flush(j);
