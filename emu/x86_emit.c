@@ -5,6 +5,8 @@
  * the host's caches and branch predictors: they are short, there is one of each, and
  * an instruction is put together in a register and stored at once.
  */
+#include "emu/x86_emit_priv.h"
+
 #include "emu/x86_vec_priv.h"
 
 const struct x86_rm x86_rm_regs[16] = {
