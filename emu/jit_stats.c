@@ -67,7 +67,9 @@ static uint64_t tick_rate(struct jit *j)
 	uint64_t passed = ticks > j->start_ticks ? ticks - j->start_ticks : ns;
 	uint64_t found = (uint64_t)(((unsigned __int128)ns << 32) / passed);
 	/* Unless another thread has found one at the same time. */
-	return __atomic_compare_exchange_n(&j->tick_rate, &rate, found, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ? found : rate;
+	if (__atomic_compare_exchange_n(&j->tick_rate, &rate, found, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		rate = found;
+	return rate;
 }
 
 void emu_jit_stats(const struct emu_cpu *cpu, uint64_t values[EMU_STAT_COUNT])
@@ -79,7 +81,9 @@ void emu_jit_stats(const struct emu_cpu *cpu, uint64_t values[EMU_STAT_COUNT])
 	uint64_t rate = tick_rate(j);
 	for (unsigned i = 0; i < EMU_STAT_COUNT; i++) {
 		uint64_t value = __atomic_load_n(&j->stats[i], __ATOMIC_RELAXED);
-		values[i] += emu_stat_infos[i].unit == EMU_STAT_NS ? (uint64_t)((unsigned __int128)value * rate >> 32) : value;
+		if (emu_stat_infos[i].unit == EMU_STAT_NS)
+			value = (uint64_t)((unsigned __int128)value * rate >> 32);
+		values[i] += value;
 	}
 	for (unsigned i = 0; i <= A64_OP_COUNT; i++)
 		values[EMU_STAT_JIT_FALLBACKS] += emu_jit_fallback(cpu, i);

@@ -12,39 +12,10 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct gen gen = { .sets = { { .name = "daemon", .c_prefix = "" }, { .name = "qmp", .c_prefix = "qmp_" } } };
-
-void gen_fail(const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	fprintf(stderr, "gen_schema: %s: ", gen.file ? gen.file : gen.out_path);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
-	va_end(ap);
-	if (gen.out)
-		remove(gen.out_path);
-	exit(1);
-}
-
-void gen_emit(const char *fmt, ...)
-{
-	va_list ap;
-	va_start(ap, fmt);
-	vfprintf(gen.out, fmt, ap);
-	va_end(ap);
-}
-
-void *gen_xcheck(void *p)
-{
-	if (!p)
-		gen_fail("out of memory");
-	return p;
-}
 
 static char *upper(const char *name)
 {
@@ -57,19 +28,19 @@ static char *upper(const char *name)
 static void emit_string(const char *s)
 {
 	if (!s) {
-		gen_emit("NULL");
+		emit("NULL");
 		return;
 	}
-	gen_emit("\"");
+	emit("\"");
 	for (; *s; s++) {
 		if (*s == '"' || *s == '\\')
-			gen_emit("\\%c", *s);
+			emit("\\%c", *s);
 		else if ((unsigned char)*s < 0x20 || (unsigned char)*s >= 0x7f)
-			gen_emit("\\%03o", (unsigned char)*s);
+			emit("\\%03o", (unsigned char)*s);
 		else
-			gen_emit("%c", *s);
+			emit("%c", *s);
 	}
-	gen_emit("\"");
+	emit("\"");
 }
 
 /* ---- The header ---- */
@@ -93,35 +64,35 @@ static bool counted(const struct member *m)
 static void emit_struct(const char *c_name, const char *doc, json_t *members)
 {
 	if (doc)
-		gen_emit("/* %s */\n", doc);
-	gen_emit("struct proto_%s {\n", c_name);
+		emit("/* %s */\n", doc);
+	emit("struct proto_%s {\n", c_name);
 	size_t i;
 	json_t *v;
 	json_array_foreach(members, i, v) {
 		struct member m = gen_member(v, c_name);
 		char buf[128];
 		if (m.has_flag)
-			gen_emit("\tbool has_%s;\n", m.c_name);
-		gen_emit("\t%s%s%s; /* %s */\n", c_type(&m, buf, sizeof(buf)), counted(&m) || m.pointer ? "*" : "", m.c_name,
-		     gen_str(v, "doc"));
+			emit("\tbool has_%s;\n", m.c_name);
+		emit("\t%s%s%s; /* %s */\n", c_type(&m, buf, sizeof(buf)), counted(&m) || m.pointer ? "*" : "", m.c_name,
+		     str(v, "doc"));
 		if (counted(&m))
-			gen_emit("\tsize_t n_%s;\n", m.c_name);
+			emit("\tsize_t n_%s;\n", m.c_name);
 		free(m.c_name);
 	}
-	gen_emit("};\n");
+	emit("};\n");
 }
 
 static void emit_struct_functions(const char *c)
 {
-	gen_emit("extern const struct proto_type proto_type_%s;\n", c);
-	gen_emit("static inline bool proto_%s_parse(const json_t *json, const char *where, struct proto_%s *ret, "
+	emit("extern const struct proto_type proto_type_%s;\n", c);
+	emit("static inline bool proto_%s_parse(const json_t *json, const char *where, struct proto_%s *ret, "
 	     "struct vmd_error *err)\n{\n\treturn proto_parse(&proto_type_%s, json, where, ret, err);\n}\n", c, c, c);
-	gen_emit("static inline json_t *proto_%s_to_json(const struct proto_%s *value)\n{\n"
+	emit("static inline json_t *proto_%s_to_json(const struct proto_%s *value)\n{\n"
 	     "\treturn proto_to_json(&proto_type_%s, value);\n}\n", c, c, c);
-	gen_emit("static inline void proto_%s_fini(struct proto_%s *value)\n{\n\tproto_fini(&proto_type_%s, value);\n}\n", c, c, c);
-	gen_emit("static inline bool proto_%s_copy(const struct proto_%s *value, struct proto_%s *ret, struct vmd_error *err)\n{\n"
+	emit("static inline void proto_%s_fini(struct proto_%s *value)\n{\n\tproto_fini(&proto_type_%s, value);\n}\n", c, c, c);
+	emit("static inline bool proto_%s_copy(const struct proto_%s *value, struct proto_%s *ret, struct vmd_error *err)\n{\n"
 	     "\treturn proto_copy(&proto_type_%s, value, ret, err);\n}\n", c, c, c, c);
-	gen_emit("static inline bool proto_%s_merge(const struct proto_%s *old, const json_t *patch, const char *where, "
+	emit("static inline bool proto_%s_merge(const struct proto_%s *old, const json_t *patch, const char *where, "
 	     "struct proto_%s *ret, struct vmd_error *err)\n{\n\treturn proto_merge(&proto_type_%s, old, patch, where, ret, err);\n}\n\n",
 	     c, c, c, c);
 }
@@ -129,18 +100,18 @@ static void emit_struct_functions(const char *c)
 static void emit_enum(const struct type *t)
 {
 	char *up = upper(t->name);
-	gen_emit("/* %s */\nenum proto_%s {\n", gen_str(t->json, "doc"), t->c_name);
+	emit("/* %s */\nenum proto_%s {\n", str(t->json, "doc"), t->c_name);
 	size_t i;
 	json_t *v;
 	json_array_foreach(json_object_get(t->json, "values"), i, v) {
-		char *value = upper(gen_str(v, "name"));
-		gen_emit("\tPROTO_%s_%s, /* %s */\n", up, value, gen_str(v, "doc"));
+		char *value = upper(str(v, "name"));
+		emit("\tPROTO_%s_%s, /* %s */\n", up, value, str(v, "doc"));
 		free(value);
 	}
-	gen_emit("};\nextern const struct proto_type proto_type_%s;\n", t->c_name);
-	gen_emit("static inline const char *proto_%s_name(enum proto_%s value)\n{\n"
+	emit("};\nextern const struct proto_type proto_type_%s;\n", t->c_name);
+	emit("static inline const char *proto_%s_name(enum proto_%s value)\n{\n"
 	     "\treturn proto_enum_name(&proto_type_%s, value);\n}\n", t->c_name, t->c_name, t->c_name);
-	gen_emit("static inline bool proto_%s_parse(const char *name, enum proto_%s *ret)\n{\n"
+	emit("static inline bool proto_%s_parse(const char *name, enum proto_%s *ret)\n{\n"
 	     "\tint v = proto_enum_parse(&proto_type_%s, name);\n\tif (v < 0)\n\t\treturn false;\n"
 	     "\t*ret = (enum proto_%s)v;\n\treturn true;\n}\n\n", t->c_name, t->c_name, t->c_name, t->c_name);
 	free(up);
@@ -155,85 +126,86 @@ static void emit_reply_params(json_t *result, const char *name)
 	char buf[128];
 	gen_member_type(&m, name);
 	if (m.array)
-		gen_emit(", const %s%sitems, size_t n_items", c_type(&m, buf, sizeof(buf)), m.type ? "*" : "const *");
+		emit(", const %s%sitems, size_t n_items", c_type(&m, buf, sizeof(buf)), m.type ? "*" : "const *");
 	else if (m.type && !m.type->is_enum)
-		gen_emit(", const struct proto_%s *result", m.type->c_name);
+		emit(", const struct proto_%s *result", m.type->c_name);
 	else if (!strcmp(m.kind, "STR"))
-		gen_emit(", const char *result");
+		emit(", const char *result");
 	else if (!strcmp(m.kind, "ANY") || !strcmp(m.kind, "OBJECT"))
-		gen_emit(", json_t *result_new");
+		emit(", json_t *result_new");
 	else
-		gen_emit(", %sresult", c_type(&m, buf, sizeof(buf)));
+		emit(", %sresult", c_type(&m, buf, sizeof(buf)));
 }
 
 static void emit_header(void)
 {
-	gen_emit("/* SPDX-License-Identifier: BSD-2-Clause */\n/* Made by protocol/gen_schema.c from protocol/schema/. Do not edit. */\n"
+	emit("/* SPDX-License-Identifier: BSD-2-Clause */\n/* Made by protocol/gen_schema.c from protocol/schema/. Do not edit. */\n"
 	     "#ifndef PROTOCOL_SCHEMA_GEN_H\n#define PROTOCOL_SCHEMA_GEN_H\n\n#include \"protocol/schema.h\"\n\n");
 	for (unsigned i = 0; i < gen.n_types; i++) {
 		if (gen.types[i].is_enum) {
 			emit_enum(&gen.types[i]);
 			continue;
 		}
-		emit_struct(gen.types[i].c_name, gen_str(gen.types[i].json, "doc"), json_object_get(gen.types[i].json, "members"));
+		emit_struct(gen.types[i].c_name, str(gen.types[i].json, "doc"), json_object_get(gen.types[i].json, "members"));
 		emit_struct_functions(gen.types[i].c_name);
 	}
 	for (unsigned s = 0; s < 2; s++) {
 		struct set *set = &gen.sets[s];
 		char c_name[160];
-		gen_emit("/* ---- %s: commands ---- */\n\n", set->name);
+		emit("/* ---- %s: commands ---- */\n\n", set->name);
 		for (unsigned i = 0; i < set->n_commands; i++) {
-			const char *name = gen_str(set->commands[i], "command");
+			const char *name = str(set->commands[i], "command");
 			char *c = gen_snake(name);
 			snprintf(c_name, sizeof(c_name), "args_%s%s", set->c_prefix, c);
-			gen_emit("/* %s: %s */\n", name, gen_str(set->commands[i], "summary"));
+			emit("/* %s: %s */\n", name, str(set->commands[i], "summary"));
 			emit_struct(c_name, NULL, json_object_get(set->commands[i], "params"));
 			emit_struct_functions(c_name);
 			free(c);
 		}
-		gen_emit("/* One function a command. It returns true if it has replied or will reply, with\n"
+		emit("/* One function a command. It returns true if it has replied or will reply, with\n"
 		     " * proto_reply_...() or proto_fail(); false fails the call with *err. The arguments live\n"
 		     " * until the reply. A NULL function: the command is not there. */\nstruct proto_%s_handlers {\n", set->name);
 		for (unsigned i = 0; i < set->n_commands; i++) {
-			char *c = gen_snake(gen_str(set->commands[i], "command"));
-			if (!gen_flag(set->commands[i], "builtin"))
-				gen_emit("\tbool (*%s)(struct proto_call *call, const struct proto_args_%s%s *args, struct vmd_error *err);\n",
+			char *c = gen_snake(str(set->commands[i], "command"));
+			if (!flag(set->commands[i], "builtin"))
+				emit("\tbool (*%s)(struct proto_call *call, const struct proto_args_%s%s *args, struct vmd_error *err);\n",
 				     c, set->c_prefix, c);
 			free(c);
 		}
-		gen_emit("};\n\n");
+		emit("};\n\n");
 		for (unsigned i = 0; i < set->n_commands; i++) {
-			char *c = gen_snake(gen_str(set->commands[i], "command"));
-			if (!gen_flag(set->commands[i], "builtin")) {
-				gen_emit("void proto_reply_%s%s(struct proto_call *call", set->c_prefix, c);
+			char *c = gen_snake(str(set->commands[i], "command"));
+			if (!flag(set->commands[i], "builtin")) {
+				emit("void proto_reply_%s%s(struct proto_call *call", set->c_prefix, c);
 				emit_reply_params(json_object_get(set->commands[i], "result"), c);
-				gen_emit(");\n");
+				emit(");\n");
 			}
 			free(c);
 		}
-		gen_emit("\n/* ---- %s: events ---- */\n\n", set->name);
+		emit("\n/* ---- %s: events ---- */\n\n", set->name);
 		for (unsigned i = 0; i < set->n_events; i++) {
-			char *c = gen_snake(gen_str(set->events[i], "event"));
+			char *c = gen_snake(str(set->events[i], "event"));
 			snprintf(c_name, sizeof(c_name), "event_%s%s", set->c_prefix, c);
-			emit_struct(c_name, gen_str(set->events[i], "doc"), json_object_get(set->events[i], "data"));
+			emit_struct(c_name, str(set->events[i], "doc"), json_object_get(set->events[i], "data"));
 			emit_struct_functions(c_name);
-			gen_emit("extern const struct proto_event_desc *const proto_desc_%s;\n\n", c_name);
+			emit("extern const struct proto_event_desc *const proto_desc_%s;\n\n", c_name);
 			free(c);
 		}
-		gen_emit("extern const struct proto_set proto_%s_set;\n\n", set->name);
+		emit("extern const struct proto_set proto_%s_set;\n\n", set->name);
 	}
-	gen_emit("#endif\n");
+	emit("#endif\n");
 }
 
 /* ---- The source ---- */
 
 static void emit_dumped(const json_t *v)
 {
-	char *text = v ? gen_xcheck(json_dumps(v, JSON_ENCODE_ANY)) : NULL;
+	char *text = v ? xcheck(json_dumps(v, JSON_ENCODE_ANY)) : NULL;
 	emit_string(text);
 	free(text);
 }
 
+/* `owner` is the C struct; NULL for a result, which is no member. */
 static void emit_field(json_t *members, json_t *json, const char *owner, const char *what)
 {
 	struct member m;
@@ -244,34 +216,34 @@ static void emit_field(json_t *members, json_t *json, const char *owner, const c
 		gen_member_type(&m, what);
 		m.has_flag = false;
 	}
-	gen_emit("\t{ .name = ");
+	emit("\t{ .name = ");
 	emit_string(m.name ? m.name : "result");
-	gen_emit(", .kind = PROTO_%s", m.kind);
-	if (gen_str(json, "pattern")) {
-		char *up = upper(gen_str(json, "pattern"));
-		gen_emit(", .pattern = PROTO_PATTERN_%s", up);
+	emit(", .kind = PROTO_%s", m.kind);
+	if (str(json, "pattern")) {
+		char *up = upper(str(json, "pattern"));
+		emit(", .pattern = PROTO_PATTERN_%s", up);
 		free(up);
 	}
-	gen_emit("%s%s%s", m.array ? ", .array = true" : "", m.optional ? ", .optional = true" : "", m.pointer ? ", .pointer = true" : "");
+	emit("%s%s%s", m.array ? ", .array = true" : "", m.optional ? ", .optional = true" : "", m.pointer ? ", .pointer = true" : "");
 	if (m.type)
-		gen_emit(", .type = &proto_type_%s", m.type->c_name);
+		emit(", .type = &proto_type_%s", m.type->c_name);
 	if (owner) {
-		gen_emit(",\n\t  .offset = offsetof(struct proto_%s, %s)", owner, m.c_name);
+		emit(",\n\t  .offset = offsetof(struct proto_%s, %s)", owner, m.c_name);
 		if (counted(&m))
-			gen_emit(", .count_offset = offsetof(struct proto_%s, n_%s)", owner, m.c_name);
+			emit(", .count_offset = offsetof(struct proto_%s, n_%s)", owner, m.c_name);
 		if (m.has_flag)
-			gen_emit(", .has_flag = true, .has_offset = offsetof(struct proto_%s, has_%s)", owner, m.c_name);
+			emit(", .has_flag = true, .has_offset = offsetof(struct proto_%s, has_%s)", owner, m.c_name);
 	}
 	bool is_signed = !strcmp(m.kind, "INT") || !strcmp(m.kind, "NUMBER");
-	long long min = gen_integer(json, "min", is_signed ? INT64_MIN : 0), max = gen_integer(json, "max", INT64_MAX);
+	long long min = integer(json, "min", is_signed ? INT64_MIN : 0), max = integer(json, "max", INT64_MAX);
 	if (min == INT64_MIN)
-		gen_emit(",\n\t  .min = INT64_MIN");
+		emit(",\n\t  .min = INT64_MIN");
 	else
-		gen_emit(",\n\t  .min = INT64_C(%lld)", min);
-	gen_emit(", .max = INT64_C(%lld), .max_length = %lld, .max_items = %lld", max, gen_integer(json, "max-length", MAX_LENGTH),
-	     gen_integer(json, "max-items", MAX_ITEMS));
+		emit(",\n\t  .min = INT64_C(%lld)", min);
+	emit(", .max = INT64_C(%lld), .max_length = %lld, .max_items = %lld", max, integer(json, "max-length", MAX_LENGTH),
+	     integer(json, "max-items", MAX_ITEMS));
 	if (m.def) {
-		gen_emit(", .def = ");
+		emit(", .def = ");
 		emit_dumped(m.def);
 	}
 	int if_field = -1;
@@ -282,31 +254,31 @@ static void emit_field(json_t *members, json_t *json, const char *owner, const c
 		size_t i, j;
 		json_t *v, *value;
 		json_array_foreach(members, i, v)
-			if (!strcmp(gen_str(v, "name"), k))
+			if (!strcmp(str(v, "name"), k))
 				if_field = (int)i;
 		if (if_field < 0)
-			gen_fail("%s: %s: 'if' names no member '%s'", what, m.name, k);
+			fail("%s: %s: 'if' names no member '%s'", what, m.name, k);
 		struct member on = gen_member(json_array_get(members, (size_t)if_field), what);
 		if (!on.type || !on.type->is_enum || on.array)
-			gen_fail("%s: %s: 'if' names '%s', which is no enum", what, m.name, k);
+			fail("%s: %s: 'if' names '%s', which is no enum", what, m.name, k);
 		json_array_foreach(values, i, value) {
 			unsigned long long bit = 0;
 			json_array_foreach(json_object_get(on.type->json, "values"), j, v)
-				if (json_is_string(value) && !strcmp(gen_str(v, "name"), json_string_value(value)))
+				if (json_is_string(value) && !strcmp(str(v, "name"), json_string_value(value)))
 					bit = 1ULL << j;
 			if (!bit)
-				gen_fail("%s: %s: 'if' has a value that %s does not have", what, m.name, on.type->name);
+				fail("%s: %s: 'if' has a value that %s does not have", what, m.name, on.type->name);
 			mask |= bit;
 		}
 		free(on.c_name);
 	}
-	gen_emit(",\n\t  .if_field = %d, .if_mask = %lluu, .cli = ", if_field, mask);
-	emit_string(gen_str(json, "cli"));
-	gen_emit(", .metavar = ");
-	emit_string(gen_str(json, "metavar"));
-	gen_emit(", .doc = ");
-	emit_string(gen_str(json, "doc"));
-	gen_emit(" },\n");
+	emit(",\n\t  .if_field = %d, .if_mask = %lluu, .cli = ", if_field, mask);
+	emit_string(str(json, "cli"));
+	emit(", .metavar = ");
+	emit_string(str(json, "metavar"));
+	emit(", .doc = ");
+	emit_string(str(json, "doc"));
+	emit(" },\n");
 	free(m.c_name);
 }
 
@@ -315,80 +287,80 @@ static void emit_struct_table(const char *name, const char *c_name, const char *
 	size_t i;
 	json_t *v;
 	if (json_array_size(members)) {
-		gen_emit("static const struct proto_field fields_%s[] = {\n", c_name);
+		emit("static const struct proto_field fields_%s[] = {\n", c_name);
 		json_array_foreach(members, i, v)
 			emit_field(members, v, c_name, name);
-		gen_emit("};\n");
+		emit("};\n");
 	}
-	gen_emit("const struct proto_type proto_type_%s = {\n\t.name = ", c_name);
+	emit("const struct proto_type proto_type_%s = {\n\t.name = ", c_name);
 	emit_string(name);
-	gen_emit(", .doc = ");
+	emit(", .doc = ");
 	emit_string(doc);
 	if (json_array_size(members))
-		gen_emit(",\n\t.fields = fields_%s, .n_fields = %zu", c_name, json_array_size(members));
-	gen_emit(", .size = sizeof(struct proto_%s), .implied_key = ", c_name);
-	emit_string(gen_str(json, "implied-key"));
-	gen_emit(", .rest = ");
-	emit_string(gen_str(json, "rest"));
-	gen_emit(",\n};\n\n");
+		emit(",\n\t.fields = fields_%s, .n_fields = %zu", c_name, json_array_size(members));
+	emit(", .size = sizeof(struct proto_%s), .implied_key = ", c_name);
+	emit_string(str(json, "implied-key"));
+	emit(", .rest = ");
+	emit_string(str(json, "rest"));
+	emit(",\n};\n\n");
 }
 
 static void emit_enum_table(const struct type *t)
 {
 	size_t i;
 	json_t *v;
-	gen_emit("static const struct proto_enum_value values_%s[] = {\n", t->c_name);
+	emit("static const struct proto_enum_value values_%s[] = {\n", t->c_name);
 	json_array_foreach(json_object_get(t->json, "values"), i, v) {
-		gen_emit("\t{ ");
-		emit_string(gen_str(v, "name"));
-		gen_emit(", ");
-		emit_string(gen_str(v, "doc"));
-		gen_emit(" },\n");
+		emit("\t{ ");
+		emit_string(str(v, "name"));
+		emit(", ");
+		emit_string(str(v, "doc"));
+		emit(" },\n");
 	}
-	gen_emit("};\nconst struct proto_type proto_type_%s = {\n\t.name = ", t->c_name);
+	emit("};\nconst struct proto_type proto_type_%s = {\n\t.name = ", t->c_name);
 	emit_string(t->name);
-	gen_emit(", .doc = ");
-	emit_string(gen_str(t->json, "doc"));
-	gen_emit(", .values = values_%s, .n_values = %zu,\n};\n\n", t->c_name, i);
+	emit(", .doc = ");
+	emit_string(str(t->json, "doc"));
+	emit(", .values = values_%s, .n_values = %zu,\n};\n\n", t->c_name, i);
 }
 
 static void emit_reply(const struct set *set, const char *c, json_t *result)
 {
-	gen_emit("void proto_reply_%s%s(struct proto_call *call", set->c_prefix, c);
+	emit("void proto_reply_%s%s(struct proto_call *call", set->c_prefix, c);
 	emit_reply_params(result, c);
-	gen_emit(")\n{\n");
+	emit(")\n{\n");
 	struct member m = { .json = result };
 	if (!result) {
-		gen_emit("\tproto_reply(call, NULL);\n}\n\n");
+		emit("\tproto_reply(call, NULL);\n}\n\n");
 		return;
 	}
 	gen_member_type(&m, c);
 	if (m.array) {
-		gen_emit("\tjson_t *array = json_array();\n\tfor (size_t i = 0; i < n_items; i++)\n\t\tjson_array_append_new(array, ");
+		emit("\tjson_t *array = json_array();\n\tfor (size_t i = 0; i < n_items; i++)\n\t\tjson_array_append_new(array, ");
 		if (m.type && !m.type->is_enum)
-			gen_emit("proto_to_json(&proto_type_%s, &items[i])", m.type->c_name);
+			emit("proto_to_json(&proto_type_%s, &items[i])", m.type->c_name);
 		else if (!strcmp(m.kind, "STR"))
-			gen_emit("json_string(items[i])");
+			emit("json_string(items[i])");
 		else
-			gen_fail("%s: a result cannot be an array of these", c);
-		gen_emit(");\n\tproto_reply(call, array);\n}\n\n");
+			fail("%s: a result cannot be an array of these", c);
+		emit(");\n\tproto_reply(call, array);\n}\n\n");
 		return;
 	}
 	if (m.type && !m.type->is_enum)
-		gen_emit("\tproto_reply(call, proto_to_json(&proto_type_%s, result));\n", m.type->c_name);
+		emit("\tproto_reply(call, proto_to_json(&proto_type_%s, result));\n", m.type->c_name);
 	else if (!strcmp(m.kind, "STR"))
-		gen_emit("\tproto_reply(call, json_string(result));\n");
+		emit("\tproto_reply(call, json_string(result));\n");
 	else if (!strcmp(m.kind, "BOOL"))
-		gen_emit("\tproto_reply(call, json_boolean(result));\n");
+		emit("\tproto_reply(call, json_boolean(result));\n");
 	else if (!strcmp(m.kind, "ANY") || !strcmp(m.kind, "OBJECT"))
-		gen_emit("\tproto_reply(call, result_new);\n");
+		emit("\tproto_reply(call, result_new);\n");
 	else if (!strcmp(m.kind, "NUMBER"))
-		gen_emit("\tproto_reply(call, json_real(result));\n");
+		emit("\tproto_reply(call, json_real(result));\n");
 	else if (m.type)
-		gen_emit("\tproto_reply(call, json_string(proto_enum_name(&proto_type_%s, result)));\n", m.type->c_name);
+		emit("\tproto_reply(call, json_string(proto_enum_name(&proto_type_%s, result)));\n", m.type->c_name);
 	else
-		gen_emit("\tproto_reply(call, json_integer((json_int_t)result));\n");
-	gen_emit("}\n\n");
+		emit("\tproto_reply(call, json_integer((json_int_t)result));\n");
+	emit("}\n\n");
 }
 
 static uint32_t state_mask(const json_t *command)
@@ -401,10 +373,10 @@ static uint32_t state_mask(const json_t *command)
 		uint32_t bit = 0;
 		if (t)
 			json_array_foreach(json_object_get(t->json, "values"), j, value)
-				if (json_is_string(v) && !strcmp(json_string_value(v), gen_str(value, "name")))
+				if (json_is_string(v) && !strcmp(json_string_value(v), str(value, "name")))
 					bit = 1u << j;
 		if (!bit)
-			gen_fail("%s: 'states' names no MachineState", gen_str(command, "command"));
+			fail("%s: 'states' names no MachineState", str(command, "command"));
 		mask |= bit;
 	}
 	return mask;
@@ -412,63 +384,63 @@ static uint32_t state_mask(const json_t *command)
 
 static void emit_command_parts(const struct set *set, json_t *command)
 {
-	const char *name = gen_str(command, "command");
+	const char *name = str(command, "command");
 	char *c = gen_snake(name), c_name[160];
 	snprintf(c_name, sizeof(c_name), "args_%s%s", set->c_prefix, c);
-	emit_struct_table(name, c_name, gen_str(command, "summary"), json_object_get(command, "params"), NULL);
+	emit_struct_table(name, c_name, str(command, "summary"), json_object_get(command, "params"), NULL);
 	json_t *result = json_object_get(command, "result");
 	if (result) {
-		gen_emit("static const struct proto_field result_%s%s[] = {\n", set->c_prefix, c);
+		emit("static const struct proto_field result_%s%s[] = {\n", set->c_prefix, c);
 		emit_field(NULL, result, NULL, name);
-		gen_emit("};\n");
+		emit("};\n");
 	}
-	if (!gen_flag(command, "builtin")) {
-		gen_emit("static bool invoke_%s%s(const void *handlers, struct proto_call *call, const void *args, struct vmd_error *err)\n"
+	if (!flag(command, "builtin")) {
+		emit("static bool invoke_%s%s(const void *handlers, struct proto_call *call, const void *args, struct vmd_error *err)\n"
 		     "{\n\treturn ((const struct proto_%s_handlers *)handlers)->%s(call, args, err);\n}\n",
 		     set->c_prefix, c, set->name, c);
 		emit_reply(set, c, result);
 	}
 	size_t i;
 	json_t *v;
-	gen_emit("static const char *const errors_%s%s[] = { ", set->c_prefix, c);
+	emit("static const char *const errors_%s%s[] = { ", set->c_prefix, c);
 	json_array_foreach(json_object_get(command, "errors"), i, v) {
 		emit_string(json_string_value(v));
-		gen_emit(", ");
+		emit(", ");
 	}
-	gen_emit("NULL };\nstatic const struct proto_example examples_%s%s[] = {\n", set->c_prefix, c);
+	emit("NULL };\nstatic const struct proto_example examples_%s%s[] = {\n", set->c_prefix, c);
 	json_array_foreach(json_object_get(command, "examples"), i, v) {
-		gen_emit("\t{ ");
+		emit("\t{ ");
 		emit_dumped(json_object_get(v, "params"));
-		gen_emit(", ");
+		emit(", ");
 		emit_dumped(json_object_get(v, "result"));
-		gen_emit(" },\n");
+		emit(" },\n");
 	}
-	gen_emit("\t{ NULL, NULL },\n};\n\n");
+	emit("\t{ NULL, NULL },\n};\n\n");
 	free(c);
 }
 
 static void emit_command_row(const struct set *set, json_t *command)
 {
-	char *c = gen_snake(gen_str(command, "command"));
-	const char *privilege = gen_str(command, "privilege") ? gen_str(command, "privilege") : "admin";
+	char *c = gen_snake(str(command, "command"));
+	const char *privilege = str(command, "privilege") ? str(command, "privilege") : "admin";
 	char *p = upper(privilege);
-	gen_emit("\t{ .name = ");
-	emit_string(gen_str(command, "command"));
-	gen_emit(", .flags = 0%s%s%s", gen_flag(command, "builtin") ? " | PROTO_COMMAND_BUILTIN" : "",
-	     gen_flag(command, "oob") ? " | PROTO_COMMAND_OOB" : "", gen_flag(command, "slow") ? " | PROTO_COMMAND_SLOW" : "");
-	gen_emit(", .privilege = PROTO_PRIVILEGE_%s, .states = 0x%x,\n\t  .args = &proto_type_args_%s%s", p, state_mask(command),
+	emit("\t{ .name = ");
+	emit_string(str(command, "command"));
+	emit(", .flags = 0%s%s%s", flag(command, "builtin") ? " | PROTO_COMMAND_BUILTIN" : "",
+	     flag(command, "oob") ? " | PROTO_COMMAND_OOB" : "", flag(command, "slow") ? " | PROTO_COMMAND_SLOW" : "");
+	emit(", .privilege = PROTO_PRIVILEGE_%s, .states = 0x%x,\n\t  .args = &proto_type_args_%s%s", p, state_mask(command),
 	     set->c_prefix, c);
 	if (json_object_get(command, "result"))
-		gen_emit(", .result = result_%s%s", set->c_prefix, c);
-	if (!gen_flag(command, "builtin"))
-		gen_emit(",\n\t  .handler = offsetof(struct proto_%s_handlers, %s), .invoke = invoke_%s%s", set->name, c, set->c_prefix, c);
-	gen_emit(",\n\t  .summary = ");
-	emit_string(gen_str(command, "summary"));
-	gen_emit(", .doc = ");
-	emit_string(gen_str(command, "doc"));
-	gen_emit(", .since = ");
-	emit_string(gen_str(command, "since"));
-	gen_emit(",\n\t  .errors = errors_%s%s, .examples = examples_%s%s },\n", set->c_prefix, c, set->c_prefix, c);
+		emit(", .result = result_%s%s", set->c_prefix, c);
+	if (!flag(command, "builtin"))
+		emit(",\n\t  .handler = offsetof(struct proto_%s_handlers, %s), .invoke = invoke_%s%s", set->name, c, set->c_prefix, c);
+	emit(",\n\t  .summary = ");
+	emit_string(str(command, "summary"));
+	emit(", .doc = ");
+	emit_string(str(command, "doc"));
+	emit(", .since = ");
+	emit_string(str(command, "since"));
+	emit(",\n\t  .errors = errors_%s%s, .examples = examples_%s%s },\n", set->c_prefix, c, set->c_prefix, c);
 	free(c);
 	free(p);
 }
@@ -477,56 +449,56 @@ static void emit_set(struct set *set)
 {
 	for (unsigned i = 0; i < set->n_commands; i++)
 		emit_command_parts(set, set->commands[i]);
-	gen_emit("static const struct proto_command commands_%s[] = {\n", set->name);
+	emit("static const struct proto_command commands_%s[] = {\n", set->name);
 	for (unsigned i = 0; i < set->n_commands; i++)
 		emit_command_row(set, set->commands[i]);
-	gen_emit("};\n\n");
+	emit("};\n\n");
 	char c_name[160];
 	for (unsigned i = 0; i < set->n_events; i++) {
-		const char *name = gen_str(set->events[i], "event");
+		const char *name = str(set->events[i], "event");
 		char *c = gen_snake(name);
 		snprintf(c_name, sizeof(c_name), "event_%s%s", set->c_prefix, c);
-		emit_struct_table(name, c_name, gen_str(set->events[i], "doc"), json_object_get(set->events[i], "data"), NULL);
+		emit_struct_table(name, c_name, str(set->events[i], "doc"), json_object_get(set->events[i], "data"), NULL);
 		free(c);
 	}
-	gen_emit("static const struct proto_event_desc events_%s[] = {\n", set->name);
+	emit("static const struct proto_event_desc events_%s[] = {\n", set->name);
 	for (unsigned i = 0; i < set->n_events; i++) {
-		char *c = gen_snake(gen_str(set->events[i], "event"));
-		gen_emit("\t{ ");
-		emit_string(gen_str(set->events[i], "event"));
-		gen_emit(", ");
-		emit_string(gen_str(set->events[i], "doc"));
-		gen_emit(", &proto_type_event_%s%s, ", set->c_prefix, c);
-		emit_string(gen_str(set->events[i], "rate-limit"));
-		gen_emit(" },\n");
+		char *c = gen_snake(str(set->events[i], "event"));
+		emit("\t{ ");
+		emit_string(str(set->events[i], "event"));
+		emit(", ");
+		emit_string(str(set->events[i], "doc"));
+		emit(", &proto_type_event_%s%s, ", set->c_prefix, c);
+		emit_string(str(set->events[i], "rate-limit"));
+		emit(" },\n");
 		free(c);
 	}
-	gen_emit("};\n");
+	emit("};\n");
 	for (unsigned i = 0; i < set->n_events; i++) {
-		char *c = gen_snake(gen_str(set->events[i], "event"));
-		gen_emit("const struct proto_event_desc *const proto_desc_event_%s%s = &events_%s[%u];\n", set->c_prefix, c, set->name, i);
+		char *c = gen_snake(str(set->events[i], "event"));
+		emit("const struct proto_event_desc *const proto_desc_event_%s%s = &events_%s[%u];\n", set->c_prefix, c, set->name, i);
 		free(c);
 	}
-	gen_emit("\nconst struct proto_set proto_%s_set = {\n\t.name = \"%s\",\n\t.commands = commands_%s, .n_commands = %u,\n"
+	emit("\nconst struct proto_set proto_%s_set = {\n\t.name = \"%s\",\n\t.commands = commands_%s, .n_commands = %u,\n"
 	     "\t.events = events_%s, .n_events = %u,\n};\n\n",
 	     set->name, set->name, set->name, set->n_commands, set->name, set->n_events);
 }
 
 static void emit_source(void)
 {
-	gen_emit("/* SPDX-License-Identifier: BSD-2-Clause */\n/* Made by protocol/gen_schema.c from protocol/schema/. Do not edit. */\n"
+	emit("/* SPDX-License-Identifier: BSD-2-Clause */\n/* Made by protocol/gen_schema.c from protocol/schema/. Do not edit. */\n"
 	     "#include \"protocol/schema_gen.h\"\n\n#include \"protocol/call.h\"\n\n");
 	for (unsigned i = 0; i < gen.n_types; i++) {
 		if (gen.types[i].is_enum)
 			emit_enum_table(&gen.types[i]);
 		else
-			emit_struct_table(gen.types[i].name, gen.types[i].c_name, gen_str(gen.types[i].json, "doc"),
+			emit_struct_table(gen.types[i].name, gen.types[i].c_name, str(gen.types[i].json, "doc"),
 					  json_object_get(gen.types[i].json, "members"), gen.types[i].json);
 	}
-	gen_emit("const struct proto_type *const proto_types[] = {\n");
+	emit("const struct proto_type *const proto_types[] = {\n");
 	for (unsigned i = 0; i < gen.n_types; i++)
-		gen_emit("\t&proto_type_%s,\n", gen.types[i].c_name);
-	gen_emit("};\nconst unsigned proto_n_types = %u;\n\n", gen.n_types);
+		emit("\t&proto_type_%s,\n", gen.types[i].c_name);
+	emit("};\nconst unsigned proto_n_types = %u;\n\n", gen.n_types);
 	for (unsigned s = 0; s < 2; s++)
 		emit_set(&gen.sets[s]);
 }
@@ -547,13 +519,13 @@ int main(int argc, char **argv)
 	for (int i = 3; i < argc; i++)
 		gen_read(argv[i]);
 	size_t len = strlen(gen.out_path) + 5;
-	char *tmp = gen_xcheck(malloc(len));
+	char *tmp = xcheck(malloc(len));
 	snprintf(tmp, len, "%s.tmp", gen.out_path);
 	const char *final = gen.out_path;
 	gen.out_path = tmp;
 	gen.out = fopen(tmp, "w");
 	if (!gen.out)
-		gen_fail("%s", strerror(errno));
+		fail("%s", strerror(errno));
 	switch (mode) {
 	case 0: emit_header(); break;
 	case 1: emit_source(); break;
@@ -564,7 +536,7 @@ int main(int argc, char **argv)
 	case 6: gen_mdoc_events(&gen.sets[1]); break;
 	}
 	if (ferror(gen.out) || fclose(gen.out) || rename(tmp, final))
-		gen_fail("%s", strerror(errno));
+		fail("%s", strerror(errno));
 	free(tmp);
 	return 0;
 }

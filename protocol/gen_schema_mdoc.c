@@ -9,11 +9,11 @@
 static void emit_roff_type(const json_t *t)
 {
 	if (json_is_array(t))
-		gen_emit("array of %s", json_string_value(json_array_get(t, 0)));
+		emit("array of %s", json_string_value(json_array_get(t, 0)));
 	else if (json_is_object(t))
-		gen_emit("map of strings");
+		emit("map of strings");
 	else
-		gen_emit("%s", json_string_value(t));
+		emit("%s", json_string_value(t));
 }
 
 /* A list of members; a paragraph before it. */
@@ -23,29 +23,29 @@ static void emit_roff_members(json_t *members)
 	json_t *v;
 	if (!json_array_size(members))
 		return;
-	gen_emit(".Pp\n.Bl -tag -width Ds -compact\n");
+	emit(".Pp\n.Bl -tag -width Ds -compact\n");
 	json_array_foreach(members, i, v) {
-		gen_emit(".It Cm ");
-		proto_roff_word(gen.out, gen_str(v, "name"));
-		gen_emit(" Pq ");
+		emit(".It Cm ");
+		proto_roff_word(gen.out, str(v, "name"));
+		emit(" Pq ");
 		emit_roff_type(json_object_get(v, "type"));
 		json_t *def = json_object_get(v, "default");
-		if (gen_flag(v, "optional"))
-			gen_emit(", optional");
+		if (flag(v, "optional"))
+			emit(", optional");
 		if (def && !json_is_object(def)) {
-			char *text = gen_xcheck(json_dumps(def, JSON_ENCODE_ANY));
-			gen_emit(", default ");
+			char *text = xcheck(json_dumps(def, JSON_ENCODE_ANY));
+			emit(", default ");
 			proto_roff_word(gen.out, text);
 			free(text);
 		}
 		if (json_object_get(v, "max"))
-			gen_emit(", %lld to %lld", gen_integer(v, "min", 0), gen_integer(v, "max", 0));
+			emit(", %lld to %lld", integer(v, "min", 0), integer(v, "max", 0));
 		else if (json_object_get(v, "min"))
-			gen_emit(", %lld or more", gen_integer(v, "min", 0));
-		gen_emit("\n");
-		proto_roff_text(gen.out, gen_str(v, "doc"));
+			emit(", %lld or more", integer(v, "min", 0));
+		emit("\n");
+		proto_roff_text(gen.out, str(v, "doc"));
 	}
-	gen_emit(".El\n");
+	emit(".El\n");
 }
 
 void gen_mdoc(const struct set *set)
@@ -54,29 +54,29 @@ void gen_mdoc(const struct set *set)
 	json_t *v;
 	for (unsigned i = 0; i < set->n_commands; i++) {
 		json_t *c = set->commands[i], *result = json_object_get(c, "result");
-		gen_emit(".Ss ");
-		proto_roff_word(gen.out, gen_str(c, "command"));
-		gen_emit("\n");
-		proto_roff_text(gen.out, gen_str(c, "summary"));
-		if (gen_str(c, "doc")) {
-			gen_emit(".Pp\n");
-			proto_roff_text(gen.out, gen_str(c, "doc"));
+		emit(".Ss ");
+		proto_roff_word(gen.out, str(c, "command"));
+		emit("\n");
+		proto_roff_text(gen.out, str(c, "summary"));
+		if (str(c, "doc")) {
+			emit(".Pp\n");
+			proto_roff_text(gen.out, str(c, "doc"));
 		}
 		emit_roff_members(json_object_get(c, "params"));
 		if (result) {
-			gen_emit(".Pp\nReturns ");
+			emit(".Pp\nReturns ");
 			emit_roff_type(json_object_get(result, "type"));
-			gen_emit(":\n");
-			proto_roff_text(gen.out, gen_str(result, "doc"));
+			emit(":\n");
+			proto_roff_text(gen.out, str(result, "doc"));
 		}
 		if (json_object_get(c, "states")) {
-			gen_emit(".Pp\nAllowed in state");
+			emit(".Pp\nAllowed in state");
 			json_array_foreach(json_object_get(c, "states"), j, v)
-				gen_emit("%s %s", j ? "," : "", json_string_value(v));
-			gen_emit(".\n");
+				emit("%s %s", j ? "," : "", json_string_value(v));
+			emit(".\n");
 		}
-		if (gen_str(c, "privilege"))
-			gen_emit(".Pp\nPrivilege: %s.\n", gen_str(c, "privilege"));
+		if (str(c, "privilege"))
+			emit(".Pp\nPrivilege: %s.\n", str(c, "privilege"));
 	}
 }
 
@@ -85,30 +85,30 @@ void gen_mdoc_types(void)
 	size_t j;
 	json_t *v;
 	for (unsigned i = 0; i < gen.n_types; i++) {
-		gen_emit(".Ss %s\n", gen.types[i].name);
-		proto_roff_text(gen.out, gen_str(gen.types[i].json, "doc"));
+		emit(".Ss %s\n", gen.types[i].name);
+		proto_roff_text(gen.out, str(gen.types[i].json, "doc"));
 		if (!gen.types[i].is_enum) {
 			emit_roff_members(json_object_get(gen.types[i].json, "members"));
 			continue;
 		}
-		gen_emit(".Pp\n.Bl -tag -width Ds -compact\n");
+		emit(".Pp\n.Bl -tag -width Ds -compact\n");
 		json_array_foreach(json_object_get(gen.types[i].json, "values"), j, v) {
-			gen_emit(".It Cm ");
-			proto_roff_word(gen.out, gen_str(v, "name"));
-			gen_emit("\n");
-			proto_roff_text(gen.out, gen_str(v, "doc"));
+			emit(".It Cm ");
+			proto_roff_word(gen.out, str(v, "name"));
+			emit("\n");
+			proto_roff_text(gen.out, str(v, "doc"));
 		}
-		gen_emit(".El\n");
+		emit(".El\n");
 	}
 }
 
 void gen_mdoc_events(const struct set *set)
 {
 	for (unsigned i = 0; i < set->n_events; i++) {
-		gen_emit(".Ss ");
-		proto_roff_word(gen.out, gen_str(set->events[i], "event"));
-		gen_emit("\n");
-		proto_roff_text(gen.out, gen_str(set->events[i], "doc"));
+		emit(".Ss ");
+		proto_roff_word(gen.out, str(set->events[i], "event"));
+		emit("\n");
+		proto_roff_text(gen.out, str(set->events[i], "doc"));
 		emit_roff_members(json_object_get(set->events[i], "data"));
 	}
 }

@@ -4,9 +4,11 @@
 #define PROTOCOL_GEN_SCHEMA_PRIV_H
 
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
 	MAX_TYPES = 256,
@@ -55,20 +57,58 @@ extern struct gen {
 } gen;
 
 /* Ends the program, with a message that names the file; what was written is removed. */
-void gen_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
-void gen_emit(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+__attribute__((format(printf, 1, 2), noreturn)) static inline void fail(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fprintf(stderr, "gen_schema: %s: ", gen.file ? gen.file : gen.out_path);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	if (gen.out)
+		remove(gen.out_path);
+	exit(1);
+}
+
+__attribute__((format(printf, 1, 2))) static inline void emit(const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	vfprintf(gen.out, fmt, ap);
+	va_end(ap);
+}
+
 /* What is not NULL. */
-void *gen_xcheck(void *p);
+static inline void *xcheck(void *p)
+{
+	if (!p)
+		fail("out of memory");
+	return p;
+}
+
+/* Of an object: NULL, false, `absent` where there is no such key. */
+static inline const char *str(const json_t *o, const char *key)
+{
+	const json_t *v = json_object_get(o, key);
+	return v ? json_string_value(v) : NULL;
+}
+
+static inline bool flag(const json_t *o, const char *key)
+{
+	return json_is_true(json_object_get(o, key));
+}
+
+static inline long long integer(const json_t *o, const char *key, long long absent)
+{
+	const json_t *v = json_object_get(o, key);
+	return v ? json_integer_value(v) : absent;
+}
 
 /* ---- gen_schema_read.c ---- */
 
 /* "MachineDefinition", "gic-version", "machine.create", "__org.vmd_x" in lower
  * case with underscores. The caller frees. */
 char *gen_snake(const char *name);
-/* Of an object: NULL, false, `absent` where there is no such key. */
-const char *gen_str(const json_t *o, const char *key);
-bool gen_flag(const json_t *o, const char *key);
-long long gen_integer(const json_t *o, const char *key, long long absent);
 /* NULL: there is none. */
 const struct type *gen_find_type(const char *name);
 /* Fills in what m->json's type tells; `what` is for messages. */

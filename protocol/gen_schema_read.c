@@ -12,7 +12,7 @@ char *gen_snake(const char *name)
 {
 	while (*name == '_')
 		name++;
-	char *s = gen_xcheck(malloc(2 * strlen(name) + 2)), *p = s;
+	char *s = xcheck(malloc(2 * strlen(name) + 2)), *p = s;
 	for (const char *c = name; *c; c++) {
 		if (isupper((unsigned char)*c) && c > name &&
 		    (islower((unsigned char)c[-1]) || isdigit((unsigned char)c[-1]) ||
@@ -28,24 +28,6 @@ char *gen_snake(const char *name)
 	return s;
 }
 
-const char *gen_str(const json_t *o, const char *key)
-{
-	const json_t *v = json_object_get(o, key);
-	return v ? json_string_value(v) : NULL;
-}
-
-bool gen_flag(const json_t *o, const char *key)
-{
-	return json_is_true(json_object_get(o, key));
-}
-
-long long gen_integer(const json_t *o, const char *key, long long absent)
-{
-	const json_t *v = json_object_get(o, key);
-	return v ? json_integer_value(v) : absent;
-}
-
-/* `owner` is the C struct; NULL for a result, which is no member. */
 /* Every key of `o` must be in the list, and be of the JSON type given for it. */
 struct key {
 	const char *name;
@@ -56,7 +38,7 @@ struct key {
 static void check_keys(const json_t *o, const char *what, const struct key *keys, unsigned n)
 {
 	if (!json_is_object(o))
-		gen_fail("%s: not an object", what);
+		fail("%s: not an object", what);
 	const char *k;
 	json_t *v;
 	json_object_foreach((json_t *)o, k, v) {
@@ -64,7 +46,7 @@ static void check_keys(const json_t *o, const char *what, const struct key *keys
 		while (i < n && strcmp(keys[i].name, k))
 			i++;
 		if (i == n)
-			gen_fail("%s: unknown key '%s'", what, k);
+			fail("%s: unknown key '%s'", what, k);
 		bool ok = true;
 		switch (keys[i].kind) {
 		case 's': ok = json_is_string(v) && *json_string_value(v); break;
@@ -74,11 +56,11 @@ static void check_keys(const json_t *o, const char *what, const struct key *keys
 		case 'o': ok = json_is_object(v); break;
 		}
 		if (!ok)
-			gen_fail("%s: '%s' has the wrong type", what, k);
+			fail("%s: '%s' has the wrong type", what, k);
 	}
 	for (unsigned i = 0; i < n; i++)
 		if (keys[i].required && !json_object_get(o, keys[i].name))
-			gen_fail("%s: '%s' is missing", what, keys[i].name);
+			fail("%s: '%s' is missing", what, keys[i].name);
 }
 #define CHECK_KEYS(o, what, keys) check_keys(o, what, keys, sizeof(keys) / sizeof(*(keys)))
 
@@ -103,19 +85,19 @@ void gen_member_type(struct member *m, const char *what)
 {
 	const json_t *t = json_object_get(m->json, "type");
 	if (json_is_object(t)) {
-		if (json_object_size(t) != 1 || !gen_str(t, "map") || strcmp(gen_str(t, "map"), "str"))
-			gen_fail("%s: the only map is {\"map\": \"str\"}", what);
+		if (json_object_size(t) != 1 || !str(t, "map") || strcmp(str(t, "map"), "str"))
+			fail("%s: the only map is {\"map\": \"str\"}", what);
 		m->kind = "MAP";
 		return;
 	}
 	if (json_is_array(t)) {
 		if (json_array_size(t) != 1)
-			gen_fail("%s: an array has one element type", what);
+			fail("%s: an array has one element type", what);
 		m->array = true;
 		t = json_array_get(t, 0);
 	}
 	if (!json_is_string(t))
-		gen_fail("%s: 'type' must be a name, [name] or {\"map\": \"str\"}", what);
+		fail("%s: 'type' must be a name, [name] or {\"map\": \"str\"}", what);
 	for (unsigned i = 0; i < sizeof(scalars) / sizeof(*scalars); i++)
 		if (!strcmp(scalars[i].name, json_string_value(t))) {
 			m->kind = scalars[i].kind;
@@ -125,7 +107,7 @@ void gen_member_type(struct member *m, const char *what)
 		}
 	m->type = gen_find_type(json_string_value(t));
 	if (!m->type)
-		gen_fail("%s: type '%s' is not declared before this", what, json_string_value(t));
+		fail("%s: type '%s' is not declared before this", what, json_string_value(t));
 	m->kind = m->type->is_enum ? "ENUM" : "STRUCT";
 	m->has_flag = m->type->is_enum;
 }
@@ -139,13 +121,13 @@ struct member gen_member(json_t *json, const char *owner)
 		{ "metavar", 's', false },
 	};
 	char what[256];
-	snprintf(what, sizeof(what), "%s: %s", owner, gen_str(json, "name") ? gen_str(json, "name") : "a member");
+	snprintf(what, sizeof(what), "%s: %s", owner, str(json, "name") ? str(json, "name") : "a member");
 	CHECK_KEYS(json, what, keys);
-	struct member m = { .json = json, .name = gen_str(json, "name"), .def = json_object_get(json, "default") };
+	struct member m = { .json = json, .name = str(json, "name"), .def = json_object_get(json, "default") };
 	m.c_name = gen_snake(m.name);
-	m.optional = gen_flag(json, "optional");
+	m.optional = flag(json, "optional");
 	if (m.optional && m.def)
-		gen_fail("%s: a member with a default is not optional", what);
+		fail("%s: a member with a default is not optional", what);
 	gen_member_type(&m, what);
 	m.has_flag = m.has_flag && m.optional && !m.array;
 	m.pointer = m.optional && !m.array && m.kind && !strcmp(m.kind, "STRUCT");
@@ -159,8 +141,8 @@ static void check_members(json_t *members, const char *owner)
 	json_array_foreach(members, i, v) {
 		struct member m = gen_member(v, owner);
 		for (j = 0; j < i; j++)
-			if (!strcmp(gen_str(json_array_get(members, j), "name"), m.name))
-				gen_fail("%s: two members named '%s'", owner, m.name);
+			if (!strcmp(str(json_array_get(members, j), "name"), m.name))
+				fail("%s: two members named '%s'", owner, m.name);
 		free(m.c_name);
 	}
 }
@@ -171,15 +153,15 @@ static void add_type(json_t *json)
 	static const struct key value_keys[] = { { "name", 's', true }, { "doc", 's', true } };
 	static const struct key struct_keys[] = { { "struct", 's', true }, { "doc", 's', true }, { "members", 'a', true },
 						  { "implied-key", 's', false }, { "rest", 's', false } };
-	const char *name = gen_str(json, "enum") ? gen_str(json, "enum") : gen_str(json, "struct");
+	const char *name = str(json, "enum") ? str(json, "enum") : str(json, "struct");
 	if (!name)
-		gen_fail("a type is neither an enum nor a struct");
+		fail("a type is neither an enum nor a struct");
 	if (gen_find_type(name))
-		gen_fail("type '%s' is declared twice", name);
+		fail("type '%s' is declared twice", name);
 	if (gen.n_types == MAX_TYPES)
-		gen_fail("more than %d types", MAX_TYPES);
+		fail("more than %d types", MAX_TYPES);
 	struct type *t = &gen.types[gen.n_types];
-	*t = (struct type){ .json = json, .name = name, .c_name = gen_snake(name), .is_enum = gen_str(json, "enum") };
+	*t = (struct type){ .json = json, .name = name, .c_name = gen_snake(name), .is_enum = str(json, "enum") };
 	if (t->is_enum) {
 		CHECK_KEYS(json, name, enum_keys);
 		size_t i;
@@ -187,7 +169,7 @@ static void add_type(json_t *json)
 		json_array_foreach(json_object_get(json, "values"), i, v)
 			CHECK_KEYS(v, name, value_keys);
 		if (!i || i > 64)
-			gen_fail("%s: an enum has 1 to 64 values", name);
+			fail("%s: an enum has 1 to 64 values", name);
 	} else {
 		CHECK_KEYS(json, name, struct_keys);
 		check_members(json_object_get(json, "members"), name);
@@ -205,13 +187,13 @@ static void add_command(struct set *set, json_t *json)
 	};
 	static const struct key result_keys[] = { { "type", '*', true }, { "doc", 's', true } };
 	static const struct key example_keys[] = { { "params", 'o', true }, { "result", '*', false } };
-	const char *name = gen_str(json, "command");
+	const char *name = str(json, "command");
 	CHECK_KEYS(json, name ? name : "a command", keys);
 	for (unsigned i = 0; i < set->n_commands; i++)
-		if (!strcmp(gen_str(set->commands[i], "command"), name))
-			gen_fail("command '%s' is declared twice", name);
+		if (!strcmp(str(set->commands[i], "command"), name))
+			fail("command '%s' is declared twice", name);
 	if (set->n_commands == MAX_COMMANDS)
-		gen_fail("more than %d commands", MAX_COMMANDS);
+		fail("more than %d commands", MAX_COMMANDS);
 	check_members(json_object_get(json, "params"), name);
 	json_t *result = json_object_get(json, "result");
 	if (result)
@@ -221,7 +203,7 @@ static void add_command(struct set *set, json_t *json)
 	json_array_foreach(json_object_get(json, "examples"), i, v)
 		CHECK_KEYS(v, name, example_keys);
 	if (!i)
-		gen_fail("%s: no example", name);
+		fail("%s: no example", name);
 	set->commands[set->n_commands++] = json;
 }
 
@@ -229,10 +211,10 @@ static void add_event(struct set *set, json_t *json)
 {
 	static const struct key keys[] = { { "event", 's', true }, { "doc", 's', true }, { "data", 'a', true },
 					   { "rate-limit", '*', false } };
-	const char *name = gen_str(json, "event");
+	const char *name = str(json, "event");
 	CHECK_KEYS(json, name ? name : "an event", keys);
 	if (set->n_events == MAX_COMMANDS)
-		gen_fail("more than %d events", MAX_COMMANDS);
+		fail("more than %d events", MAX_COMMANDS);
 	check_members(json_object_get(json, "data"), name);
 	set->events[set->n_events++] = json;
 }
@@ -245,9 +227,9 @@ void gen_read(const char *path)
 	gen.file = path;
 	json_t *doc = json_load_file(path, JSON_REJECT_DUPLICATES, &e);
 	if (!doc)
-		gen_fail("line %d: %s", e.line, e.text);
+		fail("line %d: %s", e.line, e.text);
 	if (!documents)
-		documents = gen_xcheck(json_array());
+		documents = xcheck(json_array());
 	json_array_append_new(documents, doc);
 	CHECK_KEYS(doc, "the file", keys);
 	size_t i;

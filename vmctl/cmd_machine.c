@@ -106,13 +106,15 @@ static void print_member(const struct proto_field *f, const json_t *value)
 }
 
 /* With what executes the machine, if `stats` is not NULL. */
-static int print_info(const struct vmctl *ctx, const struct proto_machine_info *info, const struct proto_machine_stats *stats)
+static int print_info(const struct vmctl *ctx, const struct proto_machine_info *info,
+		      const struct proto_machine_stats *stats)
 {
 	if (ctx->json) {
 		json_t *json = proto_machine_info_to_json(info);
 		if (json && stats)
-			json_object_set_new(json, "executed-by", json_pack("{s:s, s:s*}", "accel", proto_accel_name(stats->accel),
-									   "accel-note", stats->accel_note));
+			json_object_set_new(json, "executed-by",
+					    json_pack("{s:s, s:s*}", "accel", proto_accel_name(stats->accel), "accel-note",
+						      stats->accel_note));
 		int ret = vmctl_print_json(json);
 		json_decref(json);
 		return ret;
@@ -140,7 +142,8 @@ static int print_info(const struct vmctl *ctx, const struct proto_machine_info *
 	print_line("problem", s->problem);
 	if (stats) {
 		const char *note = stats->accel_note;
-		snprintf(text, sizeof(text), "%s%s%s%s", proto_accel_name(stats->accel), note ? " (" : "", note ? note : "", note ? ")" : "");
+		snprintf(text, sizeof(text), "%s%s%s%s", proto_accel_name(stats->accel), note ? " (" : "", note ? note : "",
+			 note ? ")" : "");
 		print_line("executed by", text);
 	}
 	return VMCTL_OK;

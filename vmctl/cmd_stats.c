@@ -283,6 +283,7 @@ static const struct vmctl_option top_options[] = {
 const struct vmctl_command vmctl_cmd_top = {
 	.name = "top", .args = "[NAME...]", .min_args = 0, .max_args = 1000, .summary = "Show how busy machines are, again and again",
 	.doc = "CPU% is of one host processor; MIPS are millions of guest instructions a second, over all of a machine's processors. "
-	       "'q' leaves. With --json, each report is an array on a line. Machines that are named must be running at the beginning.",
+	       "'q' leaves. With --json, each report is an array on a line. Machines that are named must be running at the "
+	       "beginning.",
 	.options = top_options, .example = "vmctl top -b -n 1 web1", .run = run_top,
 };

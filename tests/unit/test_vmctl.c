@@ -87,7 +87,8 @@ static bool fake_stats(struct proto_call *call, const struct proto_args_machine_
 {
 	struct proto_stats stats = { .name = (char *)"instructions", .value = 5 };
 	struct proto_vcpu_stats vcpu = { .stats = &stats, .n_stats = 1 };
-	struct proto_machine_stats s = { .accel = PROTO_ACCEL_INTERP, .accel_note = (char *)"no\a", .vcpus = &vcpu, .n_vcpus = 1 };
+	struct proto_machine_stats s = { .accel = PROTO_ACCEL_INTERP, .accel_note = (char *)"no\a", .vcpus = &vcpu,
+					 .n_vcpus = 1 };
 	if (!known(args->name, err))
 		return false;
 	proto_reply_machine_stats(call, &s);
@@ -336,8 +337,10 @@ static const struct {
 	{ "$V show gone 2>/dev/null", 3, NULL },
 	{ "$V show gone --json 2>&1", 3, "\"class\": \"DeviceNotFound\"" },
 	{ "$V create w > /dev/null; $V show w", 0, "\nexecuted by    interp (no\\x07)\n" },
-	{ "$V create w > /dev/null; $V show --json w | tr -d ' \n'", 0, "},\"executed-by\":{\"accel\":\"interp\",\"accel-note\":\"no\\u0007\"}}" },
-	{ "$V create w > /dev/null; $V show --json w | $V --json define - | tr -d ' \n'", 0, "{\"definition\":{\"name\":\"w\"" },
+	{ "$V create w > /dev/null; $V show --json w | tr -d ' \n'", 0,
+	  "},\"executed-by\":{\"accel\":\"interp\",\"accel-note\":\"no\\u0007\"}}" },
+	{ "$V create w > /dev/null; $V show --json w | $V --json define - | tr -d ' \n'", 0,
+	  "{\"definition\":{\"name\":\"w\"" },
 	{ "$V top -n 1 web1 gone 2>&1", 3, "vmctl: there is no machine 'gone'\n" },
 	{ "$V start busy 2>&1", 4, "no" },
 	{ "$V start slow 2>&1", 7, "no" },
