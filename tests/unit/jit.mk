@@ -11,9 +11,12 @@ tests_unit_test_accel_SOURCES = tests/unit/test_accel.c
 tests_unit_test_accel_CFLAGS = $(TEST_CFLAGS)
 tests_unit_test_accel_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
 
-tests_unit_test_jit_SOURCES = tests/unit/test_jit.c $(lone)
+tests_unit_test_jit_SOURCES = tests/unit/test_jit.c tests/unit/listing.c tests/unit/listing.h $(lone)
 tests_unit_test_jit_CFLAGS = $(TEST_CFLAGS)
-tests_unit_test_jit_LDADD = libemu.a libprotocol.a $(TEST_LIBS)
+tests_unit_test_jit_LDADD = libemu.a libprotocol.a $(ZYDIS_LIBS) $(TEST_LIBS)
+if HAVE_ZYDIS
+tests_unit_test_jit_CFLAGS += -DHAVE_ZYDIS
+endif
 
 # A hundred million instructions: minutes.
 EXTRA_DIST += tests/unit/campaign.sh

@@ -20,11 +20,14 @@
  *     JIT_MORE=NAME every other instruction is one whose name begins with this
  *     JIT_INSNS=n   nothing but blocks, until the interpreter has executed so many
  *                   instructions: what tests/unit/campaign.sh runs
+ *     JIT_LIST=WORDS tries nothing, and lists what these instructions (hexadecimal
+ *                   words, BRK behind them) become, for both JITs
  *
  * A difference is reduced to the instructions that it needs, and listed.
  */
 #include "emu/a64_decode.h"
 #include "emu/jit_priv.h"
+#include "tests/unit/listing.h"
 #include "tests/unit/lone.h"
 #include "tests/unit/random.h"
 #include "tests/unit/suite.h"
@@ -540,7 +543,7 @@ static void run_from(struct lone *e, const struct test_case *c)
 		emu_interp_run(cpu);
 }
 
-static void run_case(struct lone *e, const struct test_case *c)
+static void put_code(struct lone *e, const struct test_case *c)
 {
 	uint32_t at = (uint32_t)(c->pc - RAM_BASE), brk = BRK;
 
@@ -550,6 +553,11 @@ static void run_case(struct lone *e, const struct test_case *c)
 		emu_code_drop_page(e->cpu, page);
 		emu_jit_drop_page(e->cpu, page);
 	}
+}
+
+static void run_case(struct lone *e, const struct test_case *c)
+{
+	put_code(e, c);
 	run_from(e, c);
 }
 
@@ -849,13 +857,39 @@ START_TEST(eviction)
 }
 END_TEST
 
+/* ---- Only a look ---- */
+
+START_TEST(list)
+{
+	static struct test_case c;
+	const char *words = getenv("JIT_LIST");
+	char *end;
+
+	for (c.n = 0; c.n < MAX_INSNS && *words; words = end) {
+		c.insn[c.n++] = (uint32_t)strtoul(words, &end, 16);
+		ck_assert_msg(end != words && (!*end || *end == ' '), "JIT_LIST: '%s' is no hexadecimal word", words);
+		end += strspn(end, " ");
+	}
+	c.pc = RAM_BASE + CODE_AT;
+	for (unsigned i = ARRAYS; i < N_ENGINES; i++) {
+		struct emu_cpu *cpu = engines[i].cpu;
+		put_code(&engines[i], &c);
+		cpu->pc = c.pc;
+		emu_pstate_changed(cpu);
+		const struct jit_block *block = jit_block_now(cpu);
+		printf("%s: %u instructions, %u bytes\n", i == ARRAYS ? "page arrays" : "tagged tables", block->n, block->size);
+		listing_print(cpu->jit, block);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("jit");
 	TCase *tc = tcase_create("blocks");
 	tcase_add_unchecked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, random_blocks);
-	if (!setting("JIT_INSNS", 0)) {
+	tcase_add_test(tc, getenv("JIT_LIST") ? list : random_blocks);
+	if (!getenv("JIT_LIST") && !setting("JIT_INSNS", 0)) {
 		tcase_add_test(tc, short_of_address_space);
 		tcase_add_loop_test(tc, eviction, 0, 2);
 		tcase_add_loop_test(tc, forced_modes, 0, 7);
