@@ -260,11 +260,12 @@ static void translate_apart(struct jit *j, const struct site *s, uint32_t resume
 	j->ended = j->sp_checked = false;
 	j->eflags = JIT_EFLAGS_NONE;
 	enter_as(j, s);
-	for (unsigned i = 0; i < s->r.count; i++) {
-		j->i = s->r.done + i;
-		j->pc = s->r.pc + 4 * i;
+	/* All of them first: translators look at what follows, and take it along. */
+	for (unsigned i = 0; i < s->r.count; i++)
+		jit_decode(j, word_of(s, i), &j->insn[s->r.done + i]);
+	for (j->i = s->r.done; j->i < j->n; j->i++) {
+		j->pc = s->r.pc + 4 * (j->i - s->r.done);
 		j->va_align = 1;
-		jit_decode(j, word_of(s, i), &j->insn[j->i]);
 		jit_translate_native(j);
 	}
 	jit_v_forget(j);
