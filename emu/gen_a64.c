@@ -5,7 +5,7 @@
  *
  *     gen_a64 header|decoder|exec TABLE >OUTPUT
  *
- * header:  emu/a64_decode.h, the argument structures and prototypes
+ * header:  emu/a64_decode.h, the argument structures, what fills them, and prototypes
  * decoder: emu/a64_decode.c, the decision tree and the table of encodings
  * exec:    emu/a64_exec.c, the table of instruction functions
  *
@@ -422,6 +422,62 @@ static void emit_shape(const struct shape *s)
 	printf("};\n\n");
 }
 
+/* A C expression for the field's value. */
+static void emit_field_value(const struct field *f)
+{
+	unsigned left = width(f->bits);
+	uint32_t bits = f->bits;
+	bool is_first = true;
+
+	if (f->is_signed)
+		printf("(int32_t)((");
+	while (bits) {
+		unsigned top = 31 - (unsigned)__builtin_clz(bits), low = top;
+		while (low && (bits & 1u << (low - 1)))
+			low--;
+		unsigned len = top - low + 1;
+		left -= len;
+		printf("%s", is_first ? "" : " | ");
+		printf("(insn >> %u & 0x%xu) << %u", low, (uint32_t)((1ull << len) - 1), left);
+		bits &= low ? (1u << low) - 1 : 0;
+		is_first = false;
+	}
+	if (f->is_signed)
+		printf(") << %u) >> %u", 32 - width(f->bits), 32 - width(f->bits));
+}
+
+static bool same_fields(const struct line *a, const struct line *b)
+{
+	if (a->shape != b->shape)
+		return false;
+	for (unsigned i = 0; i < a->n_fields; i++)
+		if (a->fields[i].bits != b->fields[i].bits || strcmp(a->fields[i].name, b->fields[i].name))
+			return false;
+	return true;
+}
+
+/* The first line with the same fields. */
+static const struct line *first_with_fields_of(const struct table *t, const struct line *l)
+{
+	const struct line *first = t->lines;
+
+	while (first->is_hole || !same_fields(first, l))
+		first++;
+	return first;
+}
+
+static void emit_extraction(const struct table *t, const struct line *l)
+{
+	printf("static inline void a64_extract_%s(uint32_t insn, struct a64_%s *ret_args)\n{\n", l->name,
+		t->shapes[l->shape].name);
+	for (unsigned f = 0; f < l->n_fields; f++) {
+		printf("\tret_args->%s = ", l->fields[f].name);
+		emit_field_value(&l->fields[f]);
+		printf(";\n");
+	}
+	printf("}\n\n");
+}
+
 static void emit_header(const struct table *t)
 {
 	printf("%s#ifndef EMU_A64_DECODE_H\n#define EMU_A64_DECODE_H\n\n", warning);
@@ -450,6 +506,15 @@ static void emit_header(const struct table *t)
 		printf("#define a64_fp_%s %d\n", l->name, l->fp);
 	}
 
+	printf("\n/* The fields' values, for an instruction that is the one. */\n");
+	for (unsigned i = 0; i < t->n_lines; i++) {
+		const struct line *l = &t->lines[i], *first = l->is_hole ? NULL : first_with_fields_of(t, l);
+		if (first == l)
+			emit_extraction(t, l);
+		else if (first)
+			printf("#define a64_extract_%s a64_extract_%s\n", l->name, first->name);
+	}
+
 	printf("\n/* The interpreter's functions. */\n");
 	for (unsigned i = 0; i < t->n_lines; i++)
 		if (!t->lines[i].is_hole)
@@ -467,9 +532,14 @@ static void emit_header(const struct table *t)
 	       "\tbool fp;\n"
 	       "};\n"
 	       "extern const struct a64_encoding a64_encodings[A64_OP_COUNT];\n\n"
-	       "/* False: `insn` is unallocated, whatever the features. */\n"
+	       "/* By the top bits of an instruction: which it is, + 1, where they tell; else 0. */\n"
+	       "enum { A64_TOP_POS = %d };\n"
+	       "extern const uint16_t a64_by_top[1 << (32 - A64_TOP_POS)];\n"
+	       "/* A64_OP_COUNT: `insn` is unallocated, whatever the features. */\n"
+	       "enum a64_op a64_find(uint32_t insn);\n"
+	       "/* The same, and its fields; the rest of them is zero. False: unallocated. */\n"
 	       "bool a64_decode(uint32_t insn, enum a64_op *ret_op, union a64_args *ret_args);\n\n"
-	       "#endif\n", MAX_FEATURES);
+	       "#endif\n", MAX_FEATURES, TOP_POS);
 }
 
 /* ---- Output: the decoder ---- */
@@ -611,61 +681,17 @@ static void emit_tree(const struct line *const *set, unsigned n, uint32_t tested
 	emit_subtree(set, n, tested, bit, 0, depth);
 }
 
-/* A C expression for the field's value. */
-static void emit_field_value(const struct field *f)
+static void emit_extract(const struct table *t)
 {
-	unsigned left = width(f->bits);
-	uint32_t bits = f->bits;
-	bool is_first = true;
-
-	if (f->is_signed)
-		printf("(int32_t)((");
-	while (bits) {
-		unsigned top = 31 - (unsigned)__builtin_clz(bits), low = top;
-		while (low && (bits & 1u << (low - 1)))
-			low--;
-		unsigned len = top - low + 1;
-		left -= len;
-		printf("%s", is_first ? "" : " | ");
-		printf("(insn >> %u & 0x%xu) << %u", low, (uint32_t)((1ull << len) - 1), left);
-		bits &= low ? (1u << low) - 1 : 0;
-		is_first = false;
-	}
-	if (f->is_signed)
-		printf(") << %u) >> %u", 32 - width(f->bits), 32 - width(f->bits));
-}
-
-static bool same_fields(const struct line *a, const struct line *b)
-{
-	if (a->shape != b->shape)
-		return false;
-	for (unsigned i = 0; i < a->n_fields; i++)
-		if (a->fields[i].bits != b->fields[i].bits || strcmp(a->fields[i].name, b->fields[i].name))
-			return false;
-	return true;
-}
-
-static void emit_extraction(const struct table *t)
-{
-	bool done[MAX_LINES] = {false};
-
 	printf("static void extract(uint32_t insn, enum a64_op op, union a64_args *ret_args)\n{\n\tswitch (op) {\n");
 	for (unsigned i = 0; i < t->n_lines; i++) {
 		const struct line *l = &t->lines[i];
-		if (l->is_hole || done[i] || !l->n_fields)
+		if (l->is_hole || !l->n_fields || first_with_fields_of(t, l) != l)
 			continue;
-		for (unsigned j = i; j < t->n_lines; j++) {
-			if (t->lines[j].is_hole || !same_fields(l, &t->lines[j]))
-				continue;
-			done[j] = true;
-			printf("\tcase A64_%s:\n", t->lines[j].name);
-		}
-		for (unsigned f = 0; f < l->n_fields; f++) {
-			printf("\t\tret_args->%s.%s = ", t->shapes[l->shape].name, l->fields[f].name);
-			emit_field_value(&l->fields[f]);
-			printf(";\n");
-		}
-		printf("\t\tbreak;\n");
+		for (unsigned j = i; j < t->n_lines; j++)
+			if (!t->lines[j].is_hole && same_fields(l, &t->lines[j]))
+				printf("\tcase A64_%s:\n", t->lines[j].name);
+		printf("\t\ta64_extract_%s(insn, &ret_args->%s);\n\t\tbreak;\n", l->name, t->shapes[l->shape].name);
 	}
 	printf("\tdefault:\n\t\tbreak;\n\t}\n}\n\n");
 }
@@ -689,8 +715,7 @@ static const struct line *decided_by(const struct table *t, unsigned top)
 
 static void emit_decided(const struct table *t)
 {
-	printf("/* By the top bits: the instruction, + 1, where they tell; 0: find. */\n"
-	       "static const uint16_t decided[%u] = {\n", 1u << (32 - TOP_POS));
+	printf("const uint16_t a64_by_top[1 << (32 - A64_TOP_POS)] = {\n");
 	for (unsigned top = 0; top < 1u << (32 - TOP_POS); top++) {
 		const struct line *l = decided_by(t, top);
 		if (l)
@@ -709,12 +734,14 @@ static void emit_decoder(const struct table *t)
 		all[i] = &t->lines[i];
 	emit_tree(all, t->n_lines, 0, 1);
 	printf("}\n\n");
-	emit_extraction(t);
+	emit_extract(t);
 	emit_decided(t);
+	printf("enum a64_op a64_find(uint32_t insn)\n{\n"
+	       "\tunsigned op_1 = a64_by_top[insn >> A64_TOP_POS];\n\n"
+	       "\treturn op_1 ? (enum a64_op)(op_1 - 1) : find(insn);\n}\n\n");
 	printf("bool a64_decode(uint32_t insn, enum a64_op *ret_op, union a64_args *ret_args)\n{\n"
-	       "\tunsigned op_1 = decided[insn >> %d];\n"
-	       "\tenum a64_op op = op_1 ? (enum a64_op)(op_1 - 1) : find(insn);\n\n", TOP_POS);
-	printf("\tif (op == A64_OP_COUNT)\n\t\treturn false;\n"
+	       "\tenum a64_op op = a64_find(insn);\n\n"
+	       "\tif (op == A64_OP_COUNT)\n\t\treturn false;\n"
 	       "\tmemset(ret_args, 0, sizeof(*ret_args));\n"
 	       "\textract(insn, op, ret_args);\n"
 	       "\t*ret_op = op;\n\treturn true;\n}\n\n");

@@ -290,17 +290,8 @@ void emu_jit_fini(struct emu_cpu *cpu)
 
 /* ---- The table ---- */
 
-#define JIT(name, props) \
-	static void translate_##name(struct jit *j, const union a64_args *args) \
-	{ \
-		jit_##name(j, (const struct a64_args_##name *)(const void *)args); \
-	}
-#include "emu/jit_ops.def"
-#include "emu/jit_ops_simd.def"
-#undef JIT
-
 const struct jit_op jit_ops[A64_OP_COUNT] = {
-#define JIT(name, props) [A64_##name] = { translate_##name, props },
+#define JIT(name, props) [A64_##name] = { jit_##name, props },
 #include "emu/jit_ops.def"
 #include "emu/jit_ops_simd.def"
 #undef JIT

@@ -15,12 +15,15 @@
  */
 static void aes_round(struct jit *j, const struct a64_args_AESE *a, uint32_t last, enum a64_op mix, uint32_t full)
 {
-	const struct a64_args_AESMC *next = (const void *)jit_next(j, mix);
 	unsigned n = jit_v_get(j, a->Rn), d = jit_v_get(j, a->Rd);
+	struct a64_args_AESMC next;
+	uint32_t word;
+	bool is_mixed = jit_next_is(j, mix, &word);
 
 	jit_vr(j, X86_VPXOR, d, d, n);
 	jit_v_zero(j, JIT_T);
-	if (next && next->Rd == a->Rd && next->Rn == a->Rd) {
+	a64_extract_AESMC(word, &next);
+	if (is_mixed && next.Rd == a->Rd && next.Rn == a->Rd) {
 		jit_vr(j, full, d, d, JIT_T);
 		jit_take_next(j);
 	} else {
@@ -175,9 +178,9 @@ static bool is_copy(const struct jit *j, unsigned n, unsigned of)
 
 	for (unsigned i = j->i; i > 0 && j->i - i < LOOK; i--) {
 		const struct jit_insn *insn = &j->insn[i - 1];
-		/* these share the names of their fields */
-		const struct a64_args_ORR_vec *move = (const void *)&insn->args;
-		if (insn->op == A64_ORR_vec && move->Q && move->Rd == n && move->Rn == of && move->Rm == of)
+		struct a64_args_ORR_vec move;
+		a64_extract_ORR_vec(insn->word, &move);
+		if (insn->op == A64_ORR_vec && move.Q && move.Rd == n && move.Rn == of && move.Rm == of)
 			return true;
 		unsigned rd = insn->word & 31;
 		if ((insn->op != A64_ADD_vec && insn->op != A64_SHA256SU0 && insn->op != A64_SHA256SU1) || rd == n || rd == of)
@@ -189,12 +192,15 @@ static bool is_copy(const struct jit *j, unsigned n, unsigned of)
 /* SHA256H2 needs what SHA256H has overwritten, so programs copy it first; then both are one. */
 JIT_INSN(SHA256H)
 {
-	const struct a64_args_SHA256H2 *next = (const void *)jit_next(j, A64_SHA256H2);
+	struct a64_args_SHA256H2 next;
+	uint32_t word;
+	bool both = jit_next_is(j, A64_SHA256H2, &word);
 
 	sha256_rounds(j, a->Rd, a->Rn, a->Rm);
 	sha256_result(j, a->Rd, SHA256_HIGH);
-	if (next && next->Rd == a->Rn && next->Rm == a->Rm && a->Rm != a->Rd && a->Rn != a->Rd &&
-	    is_copy(j, next->Rn, a->Rd)) {
+	a64_extract_SHA256H2(word, &next);
+	if (both && next.Rd == a->Rn && next.Rm == a->Rm && a->Rm != a->Rd && a->Rn != a->Rd &&
+	    is_copy(j, next.Rn, a->Rd)) {
 		sha256_result(j, a->Rn, SHA256_LOW);
 		jit_take_next(j);
 	}

@@ -30,10 +30,13 @@ static int32_t add_imm(const struct a64_args_ADD_imm *a)
 JIT_INSN(ADRP)
 {
 	uint64_t val = (j->pc & ~0xfffull) + (((uint64_t)a->immhi << 2 | a->immlo) << 12);
-	const struct a64_args_ADD_imm *add = (const void *)jit_next(j, A64_ADD_imm);
+	struct a64_args_ADD_imm add;
+	uint32_t word;
+	bool is_added = jit_next_is(j, A64_ADD_imm, &word);
 
-	if (add && add->sf && add->Rn == a->Rd && add->Rd == a->Rd && a->Rd != 31) {
-		val += (uint64_t)(int64_t)add_imm(add);
+	a64_extract_ADD_imm(word, &add);
+	if (is_added && add.sf && add.Rn == a->Rd && add.Rd == a->Rd && a->Rd != 31) {
+		val += (uint64_t)(int64_t)add_imm(&add);
 		jit_take_next(j);
 	}
 	move_constant(j, a->Rd, val);
@@ -125,10 +128,13 @@ static bool bit_mask(const struct a64_args_AND_imm *a, uint64_t *ret_mask)
 	return true;
 }
 
-bool jit_logical_imm_is_valid(const struct a64_args_AND_imm *a)
+bool jit_logical_imm_is_valid(uint32_t word)
 {
+	struct a64_args_AND_imm a;
 	uint64_t mask;
-	return bit_mask(a, &mask);
+
+	a64_extract_AND_imm(word, &a);
+	return bit_mask(&a, &mask);
 }
 
 static void logical_imm(struct jit *j, enum x86_alu alu, const struct a64_args_AND_imm *a, bool flags)
@@ -196,10 +202,14 @@ JIT_INSN(ANDS_imm)
 /* With the parts that follow it. */
 static void move_wide(struct jit *j, unsigned d, bool sf, uint64_t val)
 {
-	const struct a64_args_MOVK *next;
+	uint32_t word;
 
-	while ((next = (const void *)jit_next(j, A64_MOVK)) && next->Rd == d && next->sf == sf) {
-		val = (val & ~(UINT64_C(0xffff) << next->hw * 16)) | (uint64_t)next->imm16 << next->hw * 16;
+	while (jit_next_is(j, A64_MOVK, &word)) {
+		struct a64_args_MOVK next;
+		a64_extract_MOVK(word, &next);
+		if (next.Rd != d || next.sf != sf)
+			break;
+		val = (val & ~(UINT64_C(0xffff) << next.hw * 16)) | (uint64_t)next.imm16 << next.hw * 16;
 		jit_take_next(j);
 	}
 	move_constant(j, d, val);

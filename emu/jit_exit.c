@@ -298,11 +298,15 @@ static uint64_t call_exec_last(struct emu_cpu *cpu, const union a64_args *args, 
 
 static void args_piece(struct jit *j, const struct jit_slow *s)
 {
+	enum a64_op op;
+	union a64_args args = { 0 };
+
 	while (x86_here(&j->buf) % 8)
 		x86_u8(&j->buf, 0xcc);
 	x86_bind_here(&j->buf, (uint32_t)s->arg);
-	memcpy(j->buf.p, &j->insn[s->index].args, sizeof(union a64_args));
-	j->buf.p += sizeof(union a64_args);
+	a64_decode(j->insn[s->index].word, &op, &args);
+	memcpy(j->buf.p, &args, sizeof(args));
+	j->buf.p += sizeof(args);
 }
 
 /* RCX and RDX for a function that takes the interpreter's arguments. */

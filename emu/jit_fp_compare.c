@@ -39,10 +39,18 @@ static void compare(struct jit *j, bool is_double, unsigned rn, bool with_zero, 
 /* For the next instruction alone, if that is a branch or a selection by a condition that the host has, too. */
 static bool compare_for_next(struct jit *j, bool is_double, unsigned rn, bool with_zero, unsigned rm, bool signal)
 {
-	const struct a64_args_B_cond *branch = (const void *)jit_next(j, A64_B_cond);
-	const struct a64_args_FCSEL_s *select = (const void *)jit_next(j, A64_FCSEL_s);
-	unsigned cond = branch ? branch->cond : select ? select->cond : 0;
+	struct a64_args_FCSEL_s select;
+	struct a64_args_B_cond branch;
+	uint32_t word;
+	unsigned cond = 0;
 
+	if (jit_next_is(j, A64_B_cond, &word)) {
+		a64_extract_B_cond(word, &branch);
+		cond = branch.cond;
+	} else if (jit_next_is(j, A64_FCSEL_s, &word)) {
+		a64_extract_FCSEL_s(word, &select);
+		cond = select.cond;
+	}
 	if (cond < 2 || cond >= 14 || !j->insn[j->i + 1].native || j->insn[j->i].flags_to_mem ||
 	    j->block_flags & JIT_FLAG_FP_FZ || (j->i + 2 < j->n && j->insn[j->i + 2].props & JIT_USES))
 		return false;

@@ -245,7 +245,7 @@ bool jit_ldst_run(struct jit *j)
 		j->pc += 4 * (k - j->i);
 		j->i = k;
 		if (!describe(&j->insn[k], &a)) {
-			jit_ops[j->insn[k].op].translate(j, &j->insn[k].args);
+			jit_ops[j->insn[k].op].translate(j, j->insn[k].word);
 			continue;
 		}
 		if (a.pre)

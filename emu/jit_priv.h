@@ -85,7 +85,7 @@ enum {
 	JIT_EXT = 7 << JIT_FORM_POS,    /* bit 3 of imm4 without Q */
 };
 
-typedef void jit_translate_fn(struct jit *j, const union a64_args *args);
+typedef void jit_translate_fn(struct jit *j, uint32_t word);
 struct jit_op {
 	jit_translate_fn *translate; /* NULL: call the interpreter */
 	uint32_t props;              /* JIT_* */
@@ -98,7 +98,16 @@ enum {
 	JIT_OP_FP = 1 << 1,      /* CPACR_EL1.FPEN may trap it */
 };
 
-#define JIT_INSN(name) void jit_##name(struct jit *j, const struct a64_args_##name *a)
+/* A translator; the fields of its instruction are in `a`. */
+#define JIT_INSN(name) \
+	static void translate_##name(struct jit *j, const struct a64_args_##name *a); \
+	void jit_##name(struct jit *j, uint32_t word) \
+	{ \
+		struct a64_args_##name a; \
+		a64_extract_##name(word, &a); \
+		translate_##name(j, &a); \
+	} \
+	static inline void translate_##name(struct jit *j, const struct a64_args_##name *a)
 
 /* ---- Blocks ---- */
 
@@ -148,7 +157,6 @@ struct jit_insn {
 	uint8_t props;
 	bool native;       /* it has a translator, which does this encoding */
 	bool flags_to_mem; /* it sets NZCV, and somebody reads it from memory */
-	union a64_args args;
 };
 
 /* Which vector registers the host's are: in XMM8 + i is Vn[i], if bit i of
@@ -294,6 +302,7 @@ struct jit {
 	struct jit_region *regions;
 	unsigned debug;             /* EMU_JIT_* */
 	uint8_t op_kind[A64_OP_COUNT]; /* JIT_OP_* */
+	uint32_t usual[1 << (32 - A64_TOP_POS)]; /* by the top bits: see emu/jit_translate.c */
 	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_link, thunk_call; /* emu/jit.c */
 	uint32_t thunk_site;        /* emu/jit_site.c */
 	uint32_t to_part;           /* the site to be parted; 0: none */
@@ -560,12 +569,15 @@ void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret);
 /* Whether the block's page has it. */
 bool jit_in_page(const struct jit *j, uint64_t pc);
 
-/* Instructions that the host does in one: the arguments of the one behind the
- * current one if the block has it and it is `op`, which does not touch NZCV; NULL
- * otherwise. jit_take_next: the current translator has done it, too. */
-static inline const union a64_args *jit_next(const struct jit *j, enum a64_op op)
+/* Instructions that the host does in one: whether the one behind the current one is
+ * in the block and is `op`, which does not touch NZCV; and what it is then.
+ * jit_take_next: the current translator has done it, too. */
+static inline bool jit_next_is(const struct jit *j, enum a64_op op, uint32_t *ret_word)
 {
-	return j->i + 1 < j->n && j->insn[j->i + 1].op == op ? &j->insn[j->i + 1].args : NULL;
+	bool is = j->i + 1 < j->n && j->insn[j->i + 1].op == op;
+
+	*ret_word = is ? j->insn[j->i + 1].word : 0;
+	return is;
 }
 
 static inline void jit_take_next(struct jit *j)
@@ -675,9 +687,9 @@ void jit_fault_note(struct jit *j, struct jit_slow *s);
 
 /* Of an instruction that has JIT_SYSTEM (emu/jit_system.c): its other properties; -1 if it is a call of the
  * interpreter. */
-int jit_system_props(const struct jit *j, unsigned op, const union a64_args *args);
+int jit_system_props(const struct jit *j, unsigned op, uint32_t word);
 /* Whether the block ends with it all the same. */
-bool jit_system_ends(unsigned op, const union a64_args *args);
+bool jit_system_ends(unsigned op, uint32_t word);
 /* XPACLRI to AUTIBSP, by CRm:op2, where there is pointer authentication (emu/jit_pauth.c): -1 if it is another. */
 int jit_pauth_hint_props(unsigned hint);
 void jit_pauth_hint(struct jit *j, unsigned hint);
@@ -685,11 +697,11 @@ void jit_pauth_hint(struct jit *j, unsigned hint);
 enum { JIT_NO_MODIFIER = 32 };
 void jit_authenticate_rax(struct jit *j, unsigned key, unsigned n, unsigned modifier);
 /* Whether the immediate is not reserved (emu/jit_dpimm.c). */
-bool jit_logical_imm_is_valid(const struct a64_args_AND_imm *a);
+bool jit_logical_imm_is_valid(uint32_t word);
 
 /* ---- Translators: emu/jit_ops.def has them all ---- */
 
-#define JIT(name, props) JIT_INSN(name);
+#define JIT(name, props) jit_translate_fn jit_##name;
 #include "emu/jit_ops.def"
 #include "emu/jit_ops_simd.def"
 #undef JIT

@@ -350,8 +350,11 @@ static void write_register(struct emu_cpu *cpu, uint64_t val, uint64_t enc)
 /* RCX and RDX for the two. */
 static void load_write_args(struct jit *j)
 {
+	struct a64_args_MRS a;
+
+	a64_extract_MRS(j->insn[j->i].word, &a);
 	x86_mov_rr(&j->buf, X86_W, X86_RCX, X86_RAX);
-	x86_mov_imm(&j->buf, X86_RDX, encoding((const void *)&j->insn[j->i].args));
+	x86_mov_imm(&j->buf, X86_RDX, encoding(&a));
 }
 
 static void write_fpsr(struct jit *j)
@@ -651,38 +654,56 @@ static int sys_props(const struct a64_args_SYS *a)
 	return kind == NOT_NATIVE ? -1 : kind == LEAVE ? JIT_RAISES | JIT_ENDS : JIT_RAISES;
 }
 
-int jit_system_props(const struct jit *j, unsigned op, const union a64_args *args)
+int jit_system_props(const struct jit *j, unsigned op, uint32_t word)
 {
+	union {
+		struct a64_args_HINT hint;
+		struct a64_args_MRS mrs;
+		struct a64_args_MSR_imm imm;
+		struct a64_args_SYS sys;
+	} a;
+
 	switch (op) {
 	case A64_HINT:
-		return hint_props(j, (const void *)args);
+		a64_extract_HINT(word, &a.hint);
+		return hint_props(j, &a.hint);
 	case A64_MRS:
-		return mrs_props(j, encoding((const void *)args));
+		a64_extract_MRS(word, &a.mrs);
+		return mrs_props(j, encoding(&a.mrs));
 	case A64_MSR_reg:
-		return msr_props(j, encoding((const void *)args));
+		a64_extract_MRS(word, &a.mrs);
+		return msr_props(j, encoding(&a.mrs));
 	case A64_MSR_imm:
-		return msr_imm_props(j, (const void *)args);
+		a64_extract_MSR_imm(word, &a.imm);
+		return msr_imm_props(j, &a.imm);
 	case A64_SYS:
-		return sys_props((const void *)args);
+		a64_extract_SYS(word, &a.sys);
+		return sys_props(&a.sys);
 	default:
 		return -1;
 	}
 }
 
-bool jit_system_ends(unsigned op, const union a64_args *args)
+bool jit_system_ends(unsigned op, uint32_t word)
 {
-	const struct a64_args_MSR_reg *msr = (const void *)args;
-	const struct a64_args_MSR_imm *imm = (const void *)args;
+	struct a64_args_HINT hint;
+	struct a64_args_SYS sys;
+	struct a64_args_MSR_reg msr;
+	struct a64_args_MSR_imm imm;
 
 	switch (op) {
 	case A64_HINT:
-		return is_wait_or_event((const void *)args);
+		a64_extract_HINT(word, &hint);
+		return is_wait_or_event(&hint);
 	case A64_SYS:
-		return sys_kind((const void *)args) == LEAVE;
+		a64_extract_SYS(word, &sys);
+		return sys_kind(&sys) == LEAVE;
 	case A64_MSR_reg: /* debug; control; translation; memory attributes; FPCR */
-		return !msr->o0 || msr->CRn == 1 || msr->CRn == 2 || msr->CRn == 10 || (msr->CRn == 4 && msr->CRm == 4);
+		a64_extract_MSR_reg(word, &msr);
+		return !msr.o0 || msr.CRn == 1 || msr.CRn == 2 || msr.CRn == 10 || (msr.CRn == 4 && msr.CRm == 4);
 	case A64_MSR_imm: /* SPSel */
-		return imm->op1 == 0 && imm->op2 == 5;
+		a64_extract_MSR_imm(word, &imm);
+		return imm.op1 == 0 && imm.op2 == 5;
 	default:
 		return false;
 	}

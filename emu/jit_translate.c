@@ -16,7 +16,7 @@
 
 /* Instructions that are calls of the interpreter, and after which the block
  * cannot go on: they change the PC, or what the next instruction means. */
-static bool fallback_ends(unsigned op, const union a64_args *args)
+static bool fallback_ends(unsigned op, uint32_t word)
 {
 	switch (op) {
 	case A64_B:
@@ -48,7 +48,7 @@ static bool fallback_ends(unsigned op, const union a64_args *args)
 	case A64_RETA:
 		return true;
 	default:
-		return jit_system_ends(op, args);
+		return jit_system_ends(op, word);
 	}
 }
 
@@ -62,24 +62,47 @@ static bool has_features(const struct emu_cpu *cpu, unsigned op)
 	return true;
 }
 
+static bool is_logical_imm(unsigned op)
+{
+	return op == A64_AND_imm || op == A64_ORR_imm || op == A64_EOR_imm || op == A64_ANDS_imm;
+}
+
+/* The usual instruction is told by its top bits, and is native whatever the block's flags and its
+ * other bits are: then jit.usual has, by those bits, the instruction, its properties, and this. */
+enum { USUAL = 1 << 31, USUAL_PROPS_POS = 16 };
+
+static bool is_usual(const struct jit *j, unsigned op, unsigned top)
+{
+	unsigned class = top >> (24 - A64_TOP_POS);
+
+	if (!(j->op_kind[op] & JIT_OP_DEFINED) || j->op_kind[op] & JIT_OP_FP || j->debug & EMU_JIT_NO_NATIVE)
+		return false;
+	/* Neither of those that emu_verify_is_alone may mean. */
+	return jit_ops[op].translate && !(jit_ops[op].props & (JIT_SYSTEM | JIT_VEC)) && !is_logical_imm(op) &&
+	       class != 0xd4 && class != 0xd5;
+}
+
 void jit_decode_init(struct jit *j)
 {
 	for (unsigned op = 0; op < A64_OP_COUNT; op++)
 		j->op_kind[op] = (uint8_t)((has_features(j->cpu, op) ? JIT_OP_DEFINED : 0) |
 					   (a64_encodings[op].fp ? JIT_OP_FP : 0));
+	for (unsigned top = 0; top < sizeof(j->usual) / sizeof(j->usual[0]); top++)
+		if (a64_by_top[top] && is_usual(j, a64_by_top[top] - 1u, top))
+			j->usual[top] = (uint32_t)USUAL | (a64_by_top[top] - 1u) |
+					(jit_ops[a64_by_top[top] - 1].props & JIT_BLOCK_MASK) << USUAL_PROPS_POS;
 }
 
 /* The properties of an instruction whose translator the current translation may use, else -1. */
-static int native_props(const struct jit *j, unsigned op, const union a64_args *args, uint32_t word)
+static int native_props(const struct jit *j, unsigned op, uint32_t word)
 {
 	if (op == A64_OP_COUNT || !jit_ops[op].translate || j->debug & EMU_JIT_NO_NATIVE ||
 	    (j->verified && emu_verify_is_alone(word)))
 		return -1;
 	uint32_t props = jit_ops[op].props;
 	if (props & JIT_SYSTEM)
-		return jit_system_props(j, op, args);
-	if ((op == A64_AND_imm || op == A64_ORR_imm || op == A64_EOR_imm || op == A64_ANDS_imm) &&
-	    !jit_logical_imm_is_valid((const void *)args))
+		return jit_system_props(j, op, word);
+	if (is_logical_imm(op) && !jit_logical_imm_is_valid(word))
 		return -1;
 	if (props & JIT_VEC && !jit_vec_is_native(j, props, word))
 		return -1;
@@ -88,17 +111,30 @@ static int native_props(const struct jit *j, unsigned op, const union a64_args *
 	return (int)(props & JIT_BLOCK_MASK);
 }
 
-void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret)
+static void decode_closely(struct jit *j, uint32_t word, struct jit_insn *ret)
 {
-	enum a64_op op;
+	enum a64_op op = a64_find(word);
 
-	ret->word = word;
-	ret->op = a64_decode(word, &op, &ret->args) && j->op_kind[op] & JIT_OP_DEFINED ? (uint16_t)op : A64_OP_COUNT;
-	int props = native_props(j, ret->op, &ret->args, word);
+	ret->op = op != A64_OP_COUNT && j->op_kind[op] & JIT_OP_DEFINED ? (uint16_t)op : A64_OP_COUNT;
+	int props = native_props(j, ret->op, word);
 	ret->native = props >= 0;
 	if (!ret->native)
-		props = JIT_RAISES | (ret->op == A64_OP_COUNT || fallback_ends(op, &ret->args) ? JIT_ENDS : 0);
+		props = JIT_RAISES | (ret->op == A64_OP_COUNT || fallback_ends(op, word) ? JIT_ENDS : 0);
 	ret->props = (uint8_t)props;
+}
+
+void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret)
+{
+	uint32_t usual = j->usual[word >> A64_TOP_POS];
+
+	ret->word = word;
+	if (usual) {
+		ret->op = (uint16_t)usual;
+		ret->native = true;
+		ret->props = usual >> USUAL_PROPS_POS & JIT_BLOCK_MASK;
+	} else {
+		decode_closely(j, word, ret);
+	}
 }
 
 static uint32_t word_at(const struct jit *j, uint64_t pc)
@@ -129,25 +165,35 @@ static bool flags_dead_at(struct jit *j, uint64_t pc)
 
 bool jit_branch_target(const struct jit_insn *insn, uint64_t pc, uint64_t *ret_target)
 {
+	union {
+		struct a64_args_B b;
+		struct a64_args_B_cond cond;
+		struct a64_args_CBZ_w zero;
+		struct a64_args_TBZ bit;
+	} a;
 	int32_t words;
 
 	switch (insn->op) {
 	case A64_B:
 	case A64_BL:
-		words = ((const struct a64_args_B *)(const void *)&insn->args)->imm26;
+		a64_extract_B(insn->word, &a.b);
+		words = a.b.imm26;
 		break;
 	case A64_B_cond:
-		words = ((const struct a64_args_B_cond *)(const void *)&insn->args)->imm19;
+		a64_extract_B_cond(insn->word, &a.cond);
+		words = a.cond.imm19;
 		break;
 	case A64_CBZ_w:
 	case A64_CBZ_x:
 	case A64_CBNZ_w:
 	case A64_CBNZ_x:
-		words = ((const struct a64_args_CBZ_w *)(const void *)&insn->args)->imm19;
+		a64_extract_CBZ_w(insn->word, &a.zero);
+		words = a.zero.imm19;
 		break;
 	case A64_TBZ:
 	case A64_TBNZ:
-		words = ((const struct a64_args_TBZ *)(const void *)&insn->args)->imm14;
+		a64_extract_TBZ(insn->word, &a.bit);
+		words = a.bit.imm14;
 		break;
 	default:
 		return false;
@@ -221,8 +267,7 @@ static void find_flag_uses(struct jit *j)
 
 static bool is_conditional(const struct jit_insn *insn)
 {
-	return insn->native && insn->op != A64_B && insn->op != A64_BL &&
-	       !(insn->op == A64_B_cond && ((const struct a64_args_B_cond *)(const void *)&insn->args)->cond >= 14);
+	return insn->native && insn->op != A64_B && insn->op != A64_BL && !(insn->op == A64_B_cond && (insn->word & 15) >= 14);
 }
 
 /* Whether the block goes on behind the branch, where that is not taken: forward ones are mostly ways
@@ -299,7 +344,7 @@ void jit_translate_native(struct jit *j)
 	const struct jit_insn *insn = &j->insn[j->i];
 	unsigned first = j->n_slow;
 
-	jit_ops[insn->op].translate(j, &insn->args);
+	jit_ops[insn->op].translate(j, insn->word);
 	jit_site_resume(j, first);
 }
 
