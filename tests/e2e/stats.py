@@ -269,13 +269,14 @@ def main():
         if effective == "jit":
             check_machine(daemon, "translated", "jit")
             check_machine(daemon, "calling", "jit", "--jit-debug", "no-native")
+            check_machine(daemon, "compared", "verify")
         else:
             print("the host does not let code be translated")
         vmctl("kill", "default")
         assert accel_shown("default") == (None, None), "it does not run any more"
         assert "'vmctl start default'" in vmctl("stats", "default", status=4)
     finally:
-        for name in ("idle", "default", "interpreted", "translated", "calling"):
+        for name in ("idle", "default", "interpreted", "translated", "calling", "compared"):
             subprocess.run([os.path.join(HERE, "vmctl/vmctl"), "--no-start", "delete", "-f", name], capture_output=True, check=False)
         subprocess.run([os.path.join(HERE, "vmctl/vmctl"), "--no-start", "api", "daemon.shutdown"], capture_output=True, check=False)
         shutil.rmtree(directory, ignore_errors=True)
