@@ -42,7 +42,7 @@ struct jit_slow *jit_fp_flush_guard(struct jit *j)
 	uint32_t props = jit_ops[insn->op].props, operands = props & JIT_FZ_MASK, word = insn->word;
 	struct x86_buf *b = &j->buf;
 
-	if (!(props & JIT_FP) || !(j->block_flags & JIT_FLAG_FP_FZ) || operands == JIT_FZ_NONE)
+	if (!(props & JIT_FP) || operands == JIT_FZ_NONE)
 		return NULL;
 	/* FCVTL's bit tells the result's size. */
 	unsigned size = (word >> 22 & 1) && insn->op != A64_FCVTL ? 3 : 2;

@@ -47,7 +47,7 @@ static int32_t field(uint32_t word, unsigned at, unsigned n)
 static bool describe(const struct jit_insn *insn, struct access *ret)
 {
 	uint32_t w = insn->word;
-	if (!insn->native || (w >> 25 & 5) != 4) /* neither a load nor a store */
+	if (!insn->native || !jit_is_access(w))
 		return false;
 	unsigned size = w >> 30, opc = w >> 22 & 3, mode = w >> 23 & 3;
 	struct access a = { .n = w >> 5 & 31, .t = w & 31, .t2 = w >> 10 & 31, .is_vector = w >> 26 & 1,
@@ -184,11 +184,26 @@ static void access_at(struct jit *j, const struct access *a, int32_t at, struct 
 
 /* ---- The run ---- */
 
+/* Whether another access by Xn comes before anything that ends a run. */
+static bool another_follows(const struct jit *j, unsigned n)
+{
+	for (unsigned k = j->i + 1; k < j->n && k < j->i + MAX_INSNS; k++) {
+		const struct jit_insn *insn = &j->insn[k];
+		if (jit_is_access(insn->word))
+			return (insn->word >> 5 & 31) == n;
+		if (!is_plain(insn, n))
+			return false;
+	}
+	return false;
+}
+
 bool jit_ldst_run(struct jit *j)
 {
 	struct x86_buf *b = &j->buf;
 	struct access first, a;
 
+	if (!another_follows(j, j->insn[j->i].word >> 5 & 31))
+		return false;
 	if (!describe(&j->insn[j->i], &first) || first.post || (first.pre && loads(&first, first.n)))
 		return false;
 	/* The others would find SP misaligned. */

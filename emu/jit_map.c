@@ -17,8 +17,10 @@
  */
 #include "emu/jit_vec_priv.h"
 
+#include <emmintrin.h>
+
 struct uses {
-	uint16_t x[32], v[32];
+	uint8_t x[32], v[32];
 	uint32_t v_written;
 };
 
@@ -31,7 +33,7 @@ static void count_load_store(struct uses *u, uint32_t word)
 {
 	unsigned t = bits(word, 0, 5), class = bits(word, 28, 2);
 	bool is_vector = bits(word, 26, 1), is_literal = class == 1 && !bits(word, 24, 1), is_pair = class == 2;
-	uint16_t *transferred = is_vector ? u->v : u->x;
+	uint8_t *transferred = is_vector ? u->v : u->x;
 
 	transferred[t]++;
 	if (is_vector && (bits(word, 22, 1) || is_literal))
@@ -109,7 +111,7 @@ static void count_simd(struct uses *u, uint32_t word)
 static void count(struct uses *u, uint32_t word)
 {
 	unsigned op = bits(word, 25, 4);
-	uint16_t sp = u->x[31];
+	uint8_t sp = u->x[31];
 
 	if ((op & 5) == 4)
 		count_load_store(u, word);
@@ -126,6 +128,7 @@ static void count(struct uses *u, uint32_t word)
 static void place(struct jit *j, unsigned n, unsigned reg)
 {
 	j->pin[n] = (uint8_t)reg;
+	j->pinned = (j->pinned & ~(1u << n)) | (reg != X86_NO_REG ? 1u << n : 0);
 	j->x[n] = reg != X86_NO_REG ? x86_r(reg) : jit_x_home(n);
 }
 
@@ -153,18 +156,22 @@ void jit_map_swap(struct jit *j, unsigned usual, unsigned now)
 	place(j, usual, X86_NO_REG);
 }
 
+/* A bit for each that has been counted so many times. */
+static uint32_t used_often(const uint8_t counts[32], int8_t times)
+{
+	__m128i low = _mm_loadu_si128((const __m128i *)counts), high = _mm_loadu_si128((const __m128i *)(counts + 16));
+	__m128i least = _mm_set1_epi8(times);
+
+	return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(low, least), low)) |
+	       (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(high, least), high)) << 16;
+}
+
 static void choose_general(struct jit *j, struct uses *u, bool loops)
 {
 	/* An exchange is four accesses, which a loop makes once. */
 	unsigned worth = loops ? 2 : 6;
-	uint32_t pinned = 0, wanted = 0;
+	uint32_t pinned = j->pinned, wanted = used_often(u->x, (int8_t)worth) & ~pinned;
 
-	for (unsigned n = 0; n < 32; n++) {
-		if (j->pin[n] != X86_NO_REG)
-			pinned |= 1u << n;
-		else if (u->x[n] >= worth)
-			wanted |= 1u << n;
-	}
 	while (wanted && j->n_swaps < JIT_PINNED) {
 		unsigned in = (unsigned)__builtin_ctz(wanted), out = (unsigned)__builtin_ctz(pinned);
 		for (uint32_t rest = wanted; rest; rest &= rest - 1)
@@ -177,16 +184,14 @@ static void choose_general(struct jit *j, struct uses *u, bool loops)
 			return;
 		jit_map_swap(j, out, in);
 		wanted &= ~(1u << in);
-		pinned = (pinned & ~(1u << out)) | 1u << in;
+		pinned = j->pinned;
 	}
 }
 
 static void choose_vector(struct jit *j, struct uses *u)
 {
-	unsigned n = 0, limit;
+	unsigned n = (unsigned)__builtin_popcount(used_often(u->v, 1)), limit;
 
-	for (unsigned i = 0; i < 32; i++)
-		n += u->v[i] != 0;
 	/* The others take turns in what is left. */
 	limit = n <= JIT_V_SLOTS ? n : JIT_V_SLOTS / 2;
 	for (unsigned i = 0; i < limit; i++) {

@@ -341,6 +341,7 @@ struct jit {
 	enum jit_eflags eflags;
 	struct jit_vregs vregs;
 	uint8_t pin[32];            /* as jit_pin */
+	uint32_t pinned;            /* a bit for each that has a host register */
 	struct x86_rm x[32];        /* as operands */
 	struct jit_swap swap[JIT_PINNED];
 	unsigned n_swaps;
@@ -597,8 +598,14 @@ bool jit_branch_target(const struct jit_insn *insn, uint64_t pc, uint64_t *ret_t
 
 /* ---- emu/jit_ldst_run.c ---- */
 
-/* Translates the current instruction and those behind it, up to the last of a run of
- * accesses, which is the current one then; false if there is no run here. */
+/* Whether it is of the class of loads and stores (Arm ARM C4.1). */
+static inline bool jit_is_access(uint32_t word)
+{
+	return (word >> 25 & 5) == 4;
+}
+
+/* The current instruction is native, and of that class. Translates it and those behind it, up to the last of
+ * a run of accesses, which is the current one then; false if there is no run here. */
 bool jit_ldst_run(struct jit *j);
 
 /* ---- emu/jit_map.c ---- */
@@ -635,7 +642,7 @@ void jit_v_lock(struct jit *j, unsigned n, bool written);
 void jit_vec_init(struct jit *j);
 /* `props` has JIT_VEC: whether the instruction's translator does this encoding. */
 bool jit_vec_is_native(const struct jit *j, uint32_t props, uint32_t word);
-/* Where FPCR.FZ is set, emits what looks at the current instruction's operands, and
+/* FPCR.FZ is set: emits what looks at the current instruction's operands, and
  * returns the slow path, to resume behind it; or NULL. */
 struct jit_slow *jit_fp_flush_guard(struct jit *j);
 /* MXCSR becomes the guest's; gives its flags to FPSR and becomes the host's again. */

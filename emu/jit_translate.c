@@ -345,7 +345,8 @@ void jit_translate_native(struct jit *j)
 	unsigned first = j->n_slow;
 
 	jit_ops[insn->op].translate(j, insn->word);
-	jit_site_resume(j, first);
+	if (j->n_slow != first)
+		jit_site_resume(j, first);
 }
 
 static void translate_insn(struct jit *j)
@@ -359,10 +360,10 @@ static void translate_insn(struct jit *j)
 		x86_op(&j->buf, 0xc6, 0, JIT_CPU(pstate.btype));
 		x86_u8(&j->buf, j->block_flags >> JIT_FLAG_BTYPE_POS);
 	}
-	if (insn->native && !shows_btype && jit_ldst_run(j))
+	if (insn->native && jit_is_access(insn->word) && !shows_btype && jit_ldst_run(j))
 		return;
 	if (insn->native) {
-		struct jit_slow *guard = jit_fp_flush_guard(j);
+		struct jit_slow *guard = j->block_flags & JIT_FLAG_FP_FZ ? jit_fp_flush_guard(j) : NULL;
 		jit_translate_native(j);
 		if (guard)
 			jit_slow_resume(j, guard);
@@ -377,14 +378,23 @@ static void translate_insn(struct jit *j)
 	}
 }
 
+static inline void bind_if(struct jit *j, uint32_t branch)
+{
+	if (branch)
+		x86_bind_here(&j->buf, branch);
+}
+
 void jit_emit_slow(struct jit *j)
 {
 	/* Slow paths may add more. */
 	for (unsigned i = 0; i < j->n_slow; i++) {
 		const struct jit_slow *s = &j->slow[i];
-		for (unsigned k = 0; k < sizeof(s->branch) / sizeof(s->branch[0]); k++)
-			if (s->branch[k])
-				x86_bind_here(&j->buf, s->branch[k]);
+		bind_if(j, s->branch[0]);
+		bind_if(j, s->branch[1]);
+		if (s->branch[2] | s->branch[3]) {
+			bind_if(j, s->branch[2]);
+			bind_if(j, s->branch[3]);
+		}
 		if (s->fault)
 			jit_cache_add_fault(j, s->fault - 1, x86_here(&j->buf));
 		j->vregs = s->vregs;

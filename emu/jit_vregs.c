@@ -38,19 +38,22 @@ void jit_v_reset(struct jit *j)
 	memset(j->vregs.n, NONE, sizeof(j->vregs.n));
 }
 
-static void clean(struct jit *j, unsigned slot)
+/* Those of `slots` that are dirty are no longer. */
+static void clean(struct jit *j, unsigned slots)
 {
 	struct jit_vregs *r = &j->vregs;
 
-	if (r->dirty >> slot & 1)
+	for (unsigned left = r->dirty & slots; left; left &= left - 1) {
+		unsigned slot = (unsigned)__builtin_ctz(left);
 		jit_v_move(j, X86_VMOVUPS_STORE, JIT_V_FIRST + slot, home(r->n[slot]));
-	r->dirty &= (uint8_t)~(1u << slot);
+	}
+	r->dirty &= (uint8_t)~slots;
 }
 
 void jit_v_flush(struct jit *j)
 {
-	for (unsigned slot = 0; slot < JIT_V_SLOTS; slot++)
-		clean(j, slot);
+	if (j->vregs.dirty)
+		clean(j, 0xff);
 }
 
 /* What is thrown out first. */
@@ -72,7 +75,7 @@ static unsigned slot_of(struct jit *j, unsigned n)
 		for (unsigned i = 1; i < JIT_V_SLOTS; i++)
 			if (rank(r, i) < rank(r, slot))
 				slot = i;
-		clean(j, slot);
+		clean(j, 1u << slot);
 		r->valid &= (uint8_t)~(1u << slot);
 		r->n[slot] = (uint8_t)n;
 	}
@@ -194,9 +197,14 @@ void jit_v_lock(struct jit *j, unsigned n, bool written)
 
 void jit_v_match(struct jit *j, const struct jit_vregs *to)
 {
-	for (unsigned i = 0; i < JIT_V_SLOTS; i++)
-		if (!(to->dirty >> i & 1) || j->vregs.n[i] != to->n[i])
-			clean(j, i);
+	unsigned kept = j->vregs.dirty & to->dirty;
+
+	for (unsigned left = kept; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
+		if (j->vregs.n[i] != to->n[i])
+			kept &= ~(1u << i);
+	}
+	clean(j, ~kept);
 	jit_v_restore(j, to);
 }
 
@@ -204,7 +212,9 @@ void jit_v_restore(struct jit *j, const struct jit_vregs *to)
 {
 	const struct jit_vregs *now = &j->vregs;
 
-	for (unsigned i = 0; i < JIT_V_SLOTS; i++)
-		if (to->valid >> i & 1 && !(now->valid >> i & 1 && now->n[i] == to->n[i]))
+	for (unsigned left = to->valid; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
+		if (!(now->valid >> i & 1 && now->n[i] == to->n[i]))
 			jit_v_move(j, X86_VMOVUPS, JIT_V_FIRST + i, home(to->n[i]));
+	}
 }
