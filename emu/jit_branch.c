@@ -11,14 +11,41 @@ static void side_exit_piece(struct jit *j, const struct jit_slow *s)
 	jit_exit_to(j, s->arg);
 }
 
+/* To `arg`, an instruction of the block, by a branch before that. */
+static void join_piece(struct jit *j, const struct jit_slow *s)
+{
+	int32_t passed = (int32_t)(s->arg - s->index - 1);
+
+	/* They will be counted. */
+	if (passed)
+		x86_alu_imm(&j->buf, X86_SUB, X86_W, JIT_CPU(retired), passed);
+	jit_v_match(j, &s->resume_vregs);
+	x86_jmp_to(&j->buf, s->resume);
+}
+
+void jit_join(struct jit *j)
+{
+	/* What is known is what all of them know. */
+	j->eflags = JIT_EFLAGS_NONE;
+	memset(j->vregs.clear, 0, sizeof(j->vregs.clear));
+	for (struct jit_slow *s = j->slow; s < j->slow + j->n_slow; s++) {
+		if (s->emit == join_piece && s->arg == j->i) {
+			j->sp_checked &= s->kind;
+			jit_slow_resume(j, s);
+		}
+	}
+}
+
 /* Goes to `target` if `cc` holds, else on behind the instruction. */
 static void branch_if(struct jit *j, enum x86_cc cc, uint64_t target)
 {
 	if (j->i + 1 < j->n) {
 		bool goes_on = j->i == j->seam; /* where it is taken */
-		struct jit_slow *s = jit_slow_add(j, side_exit_piece);
+		unsigned inner = jit_inner_target(j, j->i);
+		struct jit_slow *s = jit_slow_add(j, inner ? join_piece : side_exit_piece);
 		s->branch[0] = x86_jcc(&j->buf, cc ^ goes_on);
-		s->arg = goes_on ? j->pc + 4 : target;
+		s->arg = inner ? inner : goes_on ? j->pc + 4 : target;
+		s->kind = j->sp_checked;
 		if (goes_on) {
 			jit_check_attention(j, target);
 			j->eflags = JIT_EFLAGS_NONE;

@@ -178,6 +178,8 @@ static bool is_copy(const struct jit *j, unsigned n, unsigned of)
 
 	for (unsigned i = j->i; i > 0 && j->i - i < LOOK; i--) {
 		const struct jit_insn *insn = &j->insn[i - 1];
+		if (j->insn[i].is_target)
+			return false;
 		struct a64_args_ORR_vec move;
 		a64_extract_ORR_vec(insn->word, &move);
 		if (insn->op == A64_ORR_vec && move.Q && move.Rd == n && move.Rn == of && move.Rm == of)

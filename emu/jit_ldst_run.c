@@ -215,7 +215,7 @@ bool jit_ldst_run(struct jit *j)
 	bool done = loads(&first, first.n), writes = !first.is_load;
 	unsigned last = j->i;
 
-	for (unsigned k = j->i + 1; k < j->n && k < j->i + MAX_INSNS && !done; k++) {
+	for (unsigned k = j->i + 1; k < j->n && k < j->i + MAX_INSNS && !done && !j->insn[k].is_target; k++) {
 		if (!describe(&j->insn[k], &a) || a.n != first.n) {
 			if (!is_plain(&j->insn[k], first.n))
 				break;

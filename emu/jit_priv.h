@@ -157,6 +157,7 @@ struct jit_insn {
 	uint8_t props;
 	bool native;       /* it has a translator, which does this encoding */
 	bool flags_to_mem; /* it sets NZCV, and somebody reads it from memory */
+	bool is_target;    /* a branch of the block leads here, too */
 };
 
 /* Which vector registers the host's are: in XMM8 + i is Vn[i], if bit i of
@@ -571,13 +572,14 @@ void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret);
 bool jit_in_page(const struct jit *j, uint64_t pc);
 
 /* Instructions that the host does in one: whether the one behind the current one is
- * in the block and is `op`, which does not touch NZCV; and what it is then.
- * jit_take_next: the current translator has done it, too. */
+ * in the block, comes behind nothing else, and is `op`, which does not touch NZCV; and
+ * what it is then. jit_take_next: the current translator has done it, too. */
 static inline bool jit_next_is(const struct jit *j, enum a64_op op, uint32_t *ret_word)
 {
-	bool is = j->i + 1 < j->n && j->insn[j->i + 1].op == op;
+	const struct jit_insn *next = &j->insn[j->i + 1];
+	bool is = j->i + 1 < j->n && next->op == op && !next->is_target;
 
-	*ret_word = is ? j->insn[j->i + 1].word : 0;
+	*ret_word = is ? next->word : 0;
 	return is;
 }
 
@@ -595,6 +597,15 @@ static inline uint64_t jit_pc_of(const struct jit *j, unsigned i)
 
 /* Where the branch goes to, if the instruction is one whose target is in its encoding. */
 bool jit_branch_target(const struct jit_insn *insn, uint64_t pc, uint64_t *ret_target);
+
+/* The instruction of the block where the conditional branch insn[k], which is not its last, goes on
+ * when it is taken; 0: nowhere in the block. Always one behind it. */
+unsigned jit_inner_target(const struct jit *j, unsigned k);
+
+/* ---- emu/jit_branch.c ---- */
+
+/* The current instruction `is_target`: those branches come in here. */
+void jit_join(struct jit *j);
 
 /* ---- emu/jit_ldst_run.c ---- */
 

@@ -128,6 +128,7 @@ void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret)
 	uint32_t usual = j->usual[word >> A64_TOP_POS];
 
 	ret->word = word;
+	ret->is_target = false;
 	if (usual) {
 		ret->op = (uint16_t)usual;
 		ret->native = true;
@@ -224,11 +225,17 @@ struct flag_readers {
 	uint64_t exits;
 };
 
+static void add_readers(struct flag_readers *to, const struct flag_readers *more)
+{
+	to->inside |= more->inside;
+	to->exits |= more->exits;
+}
+
 /* Tells each instruction that sets NZCV whether it is read from memory. */
 static void find_flag_uses(struct jit *j)
 {
-	/* Behind the instruction, if NZCV is in the host's flags, too, and if it is not. */
-	struct flag_readers host, mem;
+	/* Behind the instruction, if NZCV is in the host's flags, too, and if it is not; at targets. */
+	struct flag_readers host, mem, at[JIT_MAX_INSNS];
 	const struct flag_readers all = { .inside = true }, none = { 0 };
 	uint64_t dead = 0;
 	unsigned first = 0;
@@ -239,7 +246,8 @@ static void find_flag_uses(struct jit *j)
 	host = mem = (struct flag_readers){ .exits = UINT64_C(1) << (j->n - 1) };
 	for (unsigned k = j->n; k-- > first;) {
 		struct jit_insn *insn = &j->insn[k];
-		bool leaves = k == j->n - 1 || insn->props & JIT_ENDS;
+		unsigned inner = insn->props & JIT_ENDS && k + 1 < j->n ? jit_inner_target(j, k) : 0;
+		bool leaves = !inner && (insn->props & JIT_ENDS || k + 1 == j->n);
 		if (insn->props & JIT_SETS) {
 			insn->flags_to_mem = host.inside;
 			for (uint64_t left = host.exits & ~dead; left && !insn->flags_to_mem; left &= left - 1) {
@@ -253,6 +261,8 @@ static void find_flag_uses(struct jit *j)
 			mem = none;
 		else if (leaves)
 			mem.exits |= UINT64_C(1) << k;
+		else if (inner)
+			add_readers(&mem, &at[inner]);
 		/* Users find NZCV in the host's flags, and mostly leave it there. */
 		if (!(insn->props & JIT_USES) || insn->props & (JIT_CLOBBERS | JIT_RAISES) || k == j->seam)
 			host = mem;
@@ -260,8 +270,12 @@ static void find_flag_uses(struct jit *j)
 			host = none;
 		else if (leaves)
 			host.exits |= UINT64_C(1) << k;
+		else if (inner)
+			add_readers(&host, &at[inner]);
 		if (insn->props & JIT_USES)
 			mem = all;
+		if (insn->is_target)
+			at[k] = host = mem;
 	}
 }
 
@@ -270,17 +284,46 @@ static bool is_conditional(const struct jit_insn *insn)
 	return insn->native && insn->op != A64_B && insn->op != A64_BL && !(insn->op == A64_B_cond && (insn->word & 15) >= 14);
 }
 
+/* Where branches lead that the block goes on behind, as far as it has not come there. */
+struct ahead {
+	uint64_t target[4];
+	unsigned n;
+};
+
 /* Whether the block goes on behind the branch, where that is not taken: forward ones are mostly ways
  * around something, or to what is rare; a loop ends by the others. */
-static bool goes_on_behind(const struct jit_insn *insn, uint64_t pc, unsigned *n_exits)
+static bool goes_on_behind(const struct jit_insn *insn, uint64_t pc, struct ahead *ahead)
 {
-	enum { MOST = 4 };
+	enum { MOST = sizeof(ahead->target) / sizeof(ahead->target[0]) };
+	unsigned n = 0;
 	uint64_t target;
 
-	if (*n_exits == MOST || !is_conditional(insn) || !jit_branch_target(insn, pc, &target) || target <= pc)
+	for (unsigned i = 0; i < ahead->n; i++)
+		if (ahead->target[i] > pc)
+			ahead->target[n++] = ahead->target[i];
+	ahead->n = n;
+	if (n == MOST || !is_conditional(insn) || !jit_branch_target(insn, pc, &target) || target <= pc)
 		return false;
-	++*n_exits;
+	ahead->target[ahead->n++] = target;
 	return true;
+}
+
+unsigned jit_inner_target(const struct jit *j, unsigned k)
+{
+	uint64_t pc = jit_pc_of(j, k), target;
+	unsigned end = k < j->seam && j->seam < j->n ? j->seam + 1 : j->n;
+
+	if (k == j->seam || j->debug & EMU_JIT_NO_CHAIN || !jit_branch_target(&j->insn[k], pc, &target) || target <= pc)
+		return 0;
+	target = k + (target - pc) / 4;
+	return target < end ? (unsigned)target : 0;
+}
+
+static void find_targets(struct jit *j)
+{
+	for (unsigned k = 0, target; k + 1 < j->n; k++)
+		if (j->insn[k].props & JIT_ENDS && (target = jit_inner_target(j, k)))
+			j->insn[target].is_target = true;
 }
 
 /*
@@ -289,7 +332,7 @@ static bool goes_on_behind(const struct jit_insn *insn, uint64_t pc, unsigned *n
  * and registers stay in the host's through the loop; where the branch is not
  * taken, the block is left.
  */
-static void extend_loop(struct jit *j, unsigned n_exits)
+static void extend_loop(struct jit *j, struct ahead *ahead)
 {
 	enum { MOST = 48 };
 	unsigned n = j->n;
@@ -303,7 +346,7 @@ static void extend_loop(struct jit *j, unsigned n_exits)
 	for (pc = target; n < MOST && pc < j->block_pc; pc += 4) {
 		struct jit_insn *insn = &j->insn[n++];
 		jit_decode(j, word_at(j, pc), insn);
-		if (!(insn->props & JIT_ENDS) || goes_on_behind(insn, pc, &n_exits))
+		if (!(insn->props & JIT_ENDS) || goes_on_behind(insn, pc, ahead))
 			continue;
 		if (jit_branch_target(insn, pc, &again) && insn->op != A64_BL &&
 		    (again == j->block_pc || (pc + 4 == j->block_pc && is_conditional(insn)))) {
@@ -318,14 +361,15 @@ static void extend_loop(struct jit *j, unsigned n_exits)
 
 static void decode_block(struct jit *j)
 {
-	unsigned max = j->debug & EMU_JIT_ONE_INSN ? 1 : JIT_MAX_INSNS, n_exits = 0;
+	unsigned max = j->debug & EMU_JIT_ONE_INSN ? 1 : JIT_MAX_INSNS;
+	struct ahead ahead = { .n = 0 };
 
 	for (j->n = 0; j->n < max; j->n++) {
 		uint64_t pc = j->block_pc + 4 * j->n;
 		if (!jit_in_page(j, pc))
 			break;
 		jit_decode(j, word_at(j, pc), &j->insn[j->n]);
-		if (j->insn[j->n].props & JIT_ENDS && !goes_on_behind(&j->insn[j->n], pc, &n_exits)) {
+		if (j->insn[j->n].props & JIT_ENDS && !goes_on_behind(&j->insn[j->n], pc, &ahead)) {
 			j->n++;
 			break;
 		}
@@ -333,7 +377,8 @@ static void decode_block(struct jit *j)
 	j->loops = false;
 	j->seam = j->n;
 	if (!(j->debug & (EMU_JIT_ONE_INSN | EMU_JIT_NO_CHAIN)) && j->block_flags >> JIT_FLAG_BTYPE_POS == 0)
-		extend_loop(j, n_exits);
+		extend_loop(j, &ahead);
+	find_targets(j);
 	find_flag_uses(j);
 }
 
@@ -426,6 +471,8 @@ struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const u
 	for (j->i = 0; j->i < j->n; j->i++) {
 		j->pc = jit_pc_of(j, j->i);
 		j->va_align = 1;
+		if (j->insn[j->i].is_target)
+			jit_join(j);
 		translate_insn(j);
 	}
 	if (!j->ended) {
