@@ -24,6 +24,7 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* ---- The thunks ---- */
 
@@ -243,12 +244,27 @@ static bool host_can(void)
 	return lahf && lzcnt && __builtin_cpu_supports("sse4.2");
 }
 
+/* In one large page where the host has them: a translation comes when the guest has had the host's TLB,
+ * and looks at many places here. */
+static struct jit *jit_new(void)
+{
+	enum { LARGE = 2 << 20 };
+	size_t size = (sizeof(struct jit) + LARGE - 1) / LARGE * LARGE;
+	struct jit *j = aligned_alloc(LARGE, size);
+
+	if (j) {
+		madvise(j, size, MADV_HUGEPAGE);
+		memset(j, 0, sizeof(*j));
+	}
+	return j;
+}
+
 bool emu_jit_init(struct emu_cpu *cpu, struct vmd_error *err)
 {
 	if (!host_can())
 		return vmd_error_set(err, VMD_ERR_UNSUPPORTED, 0,
 			"There is no JIT for this host: its processor lacks SSE4.2 or LZCNT");
-	struct jit *j = calloc(1, sizeof(*j));
+	struct jit *j = jit_new();
 	cpu->jit = j;
 	if (!j)
 		return vmd_error_set(err, VMD_ERR_NO_MEMORY, ENOMEM, "Cannot make the JIT of vCPU %u", cpu->index);
