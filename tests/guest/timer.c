@@ -76,6 +76,16 @@ int main(void)
 	asm volatile("msr daifset, #2" : : : "memory");
 	print("virtual interrupts %d\n", taken[27]);
 
+	/* One that is pending before all of DAIF is written, as it was. */
+	write_reg(cntv_tval_el0, 0);
+	write_reg(cntv_ctl_el0, 1);
+	while (!(read_reg(isr_el1) & 0x80))
+		;
+	write_reg(daif, 0x340);
+	wait(ms);
+	write_reg(daif, 0x3c0);
+	print("virtual interrupts %d\n", taken[27]);
+
 	/* WFI wakes for a timer, masked or not. */
 	a = read_reg(cntpct_el0);
 	write_reg(cntp_tval_el0, 20 * ms);

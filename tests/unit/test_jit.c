@@ -26,6 +26,7 @@
  * A difference is reduced to the instructions that it needs, and listed.
  */
 #include "emu/a64_decode.h"
+#include "emu/fp_priv.h"
 #include "emu/jit_priv.h"
 #include "tests/unit/listing.h"
 #include "tests/unit/lone.h"
@@ -726,6 +727,41 @@ START_TEST(forced_modes)
 }
 END_TEST
 
+/* ---- What an instruction changes, the next one sees ---- */
+
+START_TEST(modes_change)
+{
+	enum { SCTLR_A = 1 << 1 };
+	static const struct { uint64_t x0, x2; unsigned ec; uint32_t insn[2]; } cases[] = {
+		{ 0, 0, 0x07, { 0xd5181040, 0x1e222820 } },                 /* msr cpacr_el1, x0; fadd s0, s1, s2 */
+		{ SCTLR_A, WINDOW + 1, 0x25, { 0xd5181000, 0xf9400041 } },  /* msr sctlr_el1, x0; ldr x1, [x2] */
+		{ 0, 0, 0x00, { 0xd50040bf, 0xd5384101 } },                 /* msr spsel, #0; mrs x1, sp_el0 */
+		{ FPCR_FZ | FPCR_DN, 0, 0x3c, { 0xd51b4400, 0x1e222820 } }, /* msr fpcr, x0; fadd s0, s1, s2 */
+	};
+	static struct test_case c;
+
+	make_state(&c);
+	c.seed = 0;
+	c.el0 = c.pan = false;
+	c.n = 2;
+	c.pc = RAM_BASE + CODE_AT;
+	c.x[0] = cases[_i].x0;
+	c.x[2] = cases[_i].x2;
+	c.v[1].d[0] = 1; /* denormal */
+	c.v[2].d[0] = 0x3f800000;
+	memcpy(c.insn, cases[_i].insn, sizeof(cases[_i].insn));
+	teardown();
+	start(0, 0);
+	if (cases[_i].x0 == SCTLR_A)
+		c.x[0] |= engines[INTERP].cpu->sys[EMU_SR_SCTLR_EL1];
+	bool bad = fails(&c, false);
+	ck_assert_uint_eq(engines[INTERP].cpu->sys[EMU_SR_ESR_EL1] >> 26, cases[_i].ec);
+	if (bad)
+		report(&c);
+	ck_assert(!bad);
+}
+END_TEST
+
 /* ---- Less address space than the page arrays want ---- */
 
 START_TEST(short_of_address_space)
@@ -890,6 +926,7 @@ int main(void)
 	tcase_add_unchecked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, getenv("JIT_LIST") ? list : random_blocks);
 	if (!getenv("JIT_LIST") && !setting("JIT_INSNS", 0)) {
+		tcase_add_loop_test(tc, modes_change, 0, 4);
 		tcase_add_test(tc, short_of_address_space);
 		tcase_add_loop_test(tc, eviction, 0, 2);
 		tcase_add_loop_test(tc, forced_modes, 0, 7);
