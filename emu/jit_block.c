@@ -179,6 +179,9 @@ bool jit_block_init(struct jit *j)
 	j->blocks = table_new(j->max_blocks * sizeof(j->blocks[0]));
 	j->hash = table_new(hash_size(j) * sizeof(j->hash[0]));
 	j->pages = table_new(page_hash_size(j) * sizeof(j->pages[0]));
+	j->area[JIT_AREA_BLOCKS] = (struct jit_area){ .start = j->blocks, .size = j->max_blocks * sizeof(j->blocks[0]),
+		.write = true };
+	j->area[JIT_AREA_HASH] = (struct jit_area){ .start = j->hash, .size = hash_size(j) * sizeof(j->hash[0]), .write = true };
 	return j->blocks && j->hash && j->pages;
 }
 

@@ -23,24 +23,19 @@
  * still there.
  *
  * The tables of blocks and of faults are rings in the same order; if one of them
- * is full, the oldest region goes, too. All sizes are in proportion to the cache,
- * and memory is touched as it is needed. Thread: the vCPU's own, from the loop,
+ * is full, the oldest region goes, too. All sizes are in proportion to the cache;
+ * memory is touched as it is needed, and a little before by emu/jit_ahead.c. Thread: the vCPU's own, from the loop,
  * when no translated code is running.
  */
 #include "emu/jit_priv.h"
 
 #include "emu/access_priv.h"
+#include "emu/vcpu_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-/* Linux 5.14 */
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_READ 22
-#define MADV_POPULATE_WRITE 23
-#endif
 
 enum {
 	BLOCK_ROOM = 64 << 10,   /* more than a block ever needs */
@@ -51,6 +46,7 @@ enum {
 	REGIONS = 256,           /* as far as those two allow */
 	BYTES_PER_BLOCK = 128,   /* less than most have */
 	BYTES_PER_FAULT = 64,
+	AHEAD = 1 << 20,         /* what the host is asked for at once */
 };
 
 static uint32_t power_of_two(uint64_t at_least)
@@ -117,6 +113,10 @@ void jit_cache_begin(struct jit *j)
 		x86_u8(&j->buf, 0xcc);
 	j->code_start = j->limit = j->touched = x86_here(&j->buf);
 	j->code_end = j->code_start + j->n_regions * j->region_size;
+	j->area[JIT_AREA_WRITE] = (struct jit_area){ .start = j->buf.start, .size = j->buf_size, .write = true };
+	j->area[JIT_AREA_EXEC] = (struct jit_area){ .start = j->buf.exec, .size = j->buf_size };
+	j->area[JIT_AREA_FAULTS] = (struct jit_area){ .start = j->faults, .size = j->max_faults * sizeof(j->faults[0]),
+		.write = true };
 }
 
 void jit_cache_fini(struct jit *j)
@@ -177,19 +177,21 @@ void jit_cache_empty(struct jit *j)
 	j->limit = j->code_start;
 }
 
-/* Has the host map what code may be put down in before long, in two calls, and not in a
- * fault for each page of either mapping. A host that cannot do that has the faults. */
-static void touch_memory(struct jit *j)
+/* The area will soon be used up to `used`: asks for that, and for some more. */
+static void ask_ahead(struct jit_area *area, struct emu_jit_ahead *ahead, size_t used)
 {
-	size_t start = j->touched & ~EMU_PAGE_MASK, size = ((j->limit + EMU_PAGE_MASK) & ~EMU_PAGE_MASK) - start;
+	while (area->asked < area->size && area->asked < used + AHEAD) {
+		size_t size = area->size - area->asked < AHEAD ? area->size - area->asked : AHEAD;
 
-	madvise(j->buf.start + start, size, MADV_POPULATE_WRITE);
-	madvise((void *)(uintptr_t)(j->buf.exec + start), size, MADV_POPULATE_READ);
-	j->touched = j->limit;
+		emu_jit_ahead_want(ahead, (const uint8_t *)area->start + area->asked, size, area->write);
+		area->asked += size;
+	}
 }
 
 void jit_cache_make_room(struct jit *j)
 {
+	struct emu_jit_ahead *ahead = j->cpu->system->jit_ahead;
+
 	for (;;) {
 		bool full = j->limit - x86_here(&j->buf) < BLOCK_ROOM || j->block_head - j->block_tail == j->max_blocks ||
 			    j->max_faults - (j->fault_head - j->fault_tail) < FAULT_ROOM;
@@ -202,7 +204,12 @@ void jit_cache_make_room(struct jit *j)
 		evict_next(j);
 	}
 	if (j->touched < j->limit)
-		touch_memory(j);
+		j->touched = j->limit;
+	ask_ahead(&j->area[JIT_AREA_WRITE], ahead, j->limit);
+	ask_ahead(&j->area[JIT_AREA_EXEC], ahead, j->limit);
+	ask_ahead(&j->area[JIT_AREA_BLOCKS], ahead, j->block_head * sizeof(j->blocks[0]));
+	ask_ahead(&j->area[JIT_AREA_FAULTS], ahead, j->fault_head * sizeof(j->faults[0]));
+	ask_ahead(&j->area[JIT_AREA_HASH], ahead, j->area[JIT_AREA_HASH].size);
 }
 
 /* ---- Jumps between blocks ---- */

@@ -288,6 +288,14 @@ struct jit_region {
 	struct jit_link *links;
 };
 
+/* Memory that is used from its start to its end. */
+struct jit_area {
+	const void *start;
+	size_t size, asked; /* to there the host has been asked for it */
+	bool write;
+};
+enum { JIT_AREA_WRITE, JIT_AREA_EXEC, JIT_AREA_BLOCKS, JIT_AREA_FAULTS, JIT_AREA_HASH, JIT_AREAS };
+
 /* ---- All of it ---- */
 
 struct jit {
@@ -297,7 +305,8 @@ struct jit {
 	struct jit_jump *jumps;     /* all contexts' tables */
 	uint32_t code_start, code_end; /* where blocks are */
 	uint32_t limit;             /* code may be put down to here; the start of the oldest region, or code_end */
-	uint32_t touched;           /* to here the host has given memory */
+	uint32_t touched;           /* to here there has been code */
+	struct jit_area area[JIT_AREAS];
 	uint32_t region_size;
 	unsigned n_regions;
 	struct jit_region *regions;
