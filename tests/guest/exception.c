@@ -2,7 +2,7 @@
 /*
  * Exception entry and return, undefined and trapped system registers, PSTATE.
  * MMU off. QEMU 10 prints the same, but for the syndrome of MSR DAIFSet at EL0,
- * where it exchanges Op1 and Op2.
+ * where it exchanges Op1 and Op2, and the count of instructions (without -icount).
  */
 #include "guest.h"
 
@@ -14,6 +14,28 @@
 		if (fault.taken) \
 			print("  spsr %x\n", fault.spsr); \
 	} while (0)
+
+/* By the PMU, in the middle of a run of instructions, at branches that are taken and not. */
+static void count_instructions(void)
+{
+	uint64_t first, last;
+
+	write_reg(pmevtyper0_el0, 8); /* INST_RETIRED */
+	write_reg(pmcntenset_el0, 1);
+	write_reg(pmcr_el0, read_reg(pmcr_el0) | 1);
+	isb();
+	asm volatile("mrs %0, pmevcntr0_el0\n"
+		     "	mov x0, #5\n"
+		     "1:	tbz x0, #0, 2f\n"
+		     "	nop\n"
+		     "	nop\n"
+		     "2:	cbz x0, 3f\n"
+		     "	subs x0, x0, #1\n"
+		     "	b.ne 1b\n"
+		     "3:	mrs %1, pmevcntr0_el0" : "=&r"(first), "=r"(last) : : "x0", "cc");
+	print("retired %d\n", last - first);
+	write_reg(pmcntenclr_el0, 1);
+}
 
 static uint64_t at_el0(uint64_t which)
 {
@@ -171,6 +193,7 @@ int main(void)
 	TRY("span 0", "brk #2");
 	asm volatile("mrs %0, S3_0_C4_C2_3" : "=r"(v));
 	print("pan after return %x\n", v);
+	count_instructions();
 	print("done\n");
 	return 0;
 }
