@@ -20,16 +20,6 @@ EL(sub)
 	jit_vr(j, jit_v_sub[size], JIT_R, JIT_N, JIT_M);
 }
 
-EL(cmeq)
-{
-	jit_vr(j, jit_v_eq[size], JIT_R, JIT_N, JIT_M);
-}
-
-EL(cmgt)
-{
-	jit_vr(j, jit_v_gt[size], JIT_R, JIT_N, JIT_M);
-}
-
 EL(cmge)
 {
 	jit_vr(j, jit_v_gt[size], JIT_T, JIT_M, JIT_N);
@@ -185,19 +175,30 @@ EL(shsub)
 		jit_v_same(j, a->size, false, a->Rd, a->Rn, a->Rm, fn); \
 	}
 #define BOTH(name, fn) SAME(name, fn) SCALAR(name, fn)
+#define SAME_OP(name, ops) \
+	JIT_INSN(name##_vec) \
+	{ \
+		jit_v_same_op(j, ops[a->size], a->Q, a->Rd, a->Rn, a->Rm); \
+	}
+#define BOTH_OP(name, ops) \
+	SAME_OP(name, ops) \
+	JIT_INSN(name##_s) \
+	{ \
+		jit_v_same_op(j, ops[a->size], false, a->Rd, a->Rn, a->Rm); \
+	}
 
-BOTH(ADD, el_add)
-BOTH(SUB, el_sub)
-BOTH(CMEQ, el_cmeq)
-BOTH(CMGT, el_cmgt)
+BOTH_OP(ADD, jit_v_add)
+BOTH_OP(SUB, jit_v_sub)
+BOTH_OP(CMEQ, jit_v_eq)
+BOTH_OP(CMGT, jit_v_gt)
 BOTH(CMGE, el_cmge)
 BOTH(CMHI, el_cmhi)
 BOTH(CMHS, el_cmhs)
 BOTH(CMTST, el_cmtst)
-SAME(SMAX, el_smax)
-SAME(SMIN, el_smin)
-SAME(UMAX, el_umax)
-SAME(UMIN, el_umin)
+SAME_OP(SMAX, jit_v_smax)
+SAME_OP(SMIN, jit_v_smin)
+SAME_OP(UMAX, jit_v_umax)
+SAME_OP(UMIN, jit_v_umin)
 SAME(SABD, el_sabd)
 SAME(UABD, el_uabd)
 SAME(MUL, el_mul)
@@ -306,54 +307,42 @@ JIT_INSN(ADDP_s)
 
 /* ---- Logic ---- */
 
-EL(and)
-{
-	jit_vr(j, X86_VPAND, JIT_R, JIT_N, JIT_M);
-}
-
-EL(bic)
-{
-	jit_vr(j, X86_VPANDN, JIT_R, JIT_M, JIT_N);
-}
-
-EL(orr)
-{
-	jit_vr(j, X86_VPOR, JIT_R, JIT_N, JIT_M);
-}
-
 EL(orn)
 {
 	jit_v_not(j, JIT_R, JIT_M);
 	jit_vr(j, X86_VPOR, JIT_R, JIT_R, JIT_N);
 }
 
-EL(eor)
+JIT_INSN(AND_vec)
 {
-	jit_vr(j, X86_VPXOR, JIT_R, JIT_N, JIT_M);
+	jit_v_same_op(j, X86_VPAND, a->Q, a->Rd, a->Rn, a->Rm);
 }
 
-#define LOGIC(name, fn) \
-	JIT_INSN(name##_vec) \
-	{ \
-		jit_v_same(j, 0, a->Q, a->Rd, a->Rn, a->Rm, fn); \
-	}
+JIT_INSN(BIC_vec)
+{
+	jit_v_same_op(j, X86_VPANDN, a->Q, a->Rd, a->Rm, a->Rn);
+}
 
-LOGIC(AND, el_and)
-LOGIC(BIC, el_bic)
-LOGIC(ORN, el_orn)
-LOGIC(EOR, el_eor)
+JIT_INSN(ORN_vec)
+{
+	jit_v_same(j, 0, a->Q, a->Rd, a->Rn, a->Rm, el_orn);
+}
+
+JIT_INSN(EOR_vec)
+{
+	jit_v_same_op(j, X86_VPXOR, a->Q, a->Rd, a->Rn, a->Rm);
+}
 
 JIT_INSN(ORR_vec)
 {
 	if (a->Rn == a->Rm) {
 		/* MOV */
-		if (a->Q)
-			jit_v_load(j, JIT_R, a->Rn);
-		else
-			jit_v_load64(j, JIT_R, a->Rn, 0);
-		jit_v_store(j, a->Rd, JIT_R);
+		unsigned n = jit_v_get(j, a->Rn), d = jit_v_target(j, a->Rd);
+		if (n != d || !a->Q)
+			jit_v_move(j, a->Q ? X86_VMOVAPS : X86_VMOVQ, d, x86_r(n));
+		jit_v_written_low(j, a->Rd, a->Q ? 4 : 3);
 	} else {
-		jit_v_same(j, 0, a->Q, a->Rd, a->Rn, a->Rm, el_orr);
+		jit_v_same_op(j, X86_VPOR, a->Q, a->Rd, a->Rn, a->Rm);
 	}
 }
 

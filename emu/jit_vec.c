@@ -198,6 +198,16 @@ void jit_v_same(struct jit *j, unsigned size, bool q, unsigned rd, unsigned rn, 
 	jit_v_store_q(j, q, rd, JIT_R);
 }
 
+void jit_v_same_op(struct jit *j, uint32_t op, bool q, unsigned rd, unsigned rn, unsigned rm)
+{
+	unsigned n = jit_v_get(j, rn), m = jit_v_get(j, rm), d = jit_v_target(j, rd);
+
+	jit_vr(j, op, d, n, m);
+	if (!q)
+		jit_vr(j, X86_VMOVQ, d, 0, d);
+	jit_v_written_low(j, rd, q ? 4 : 3);
+}
+
 void jit_v_unary(struct jit *j, unsigned size, bool q, unsigned rd, unsigned rn, jit_v_fn *fn)
 {
 	jit_v_load(j, JIT_N, rn);

@@ -147,6 +147,8 @@ void jit_v_store_part(struct jit *j, bool upper, unsigned n, unsigned xmm);
 
 void jit_v_same(struct jit *j, unsigned size, bool q, unsigned rd, unsigned rn, unsigned rm, jit_v_fn *fn);
 void jit_v_unary(struct jit *j, unsigned size, bool q, unsigned rd, unsigned rn, jit_v_fn *fn);
+/* What the host does in one instruction, where the registers are. */
+void jit_v_same_op(struct jit *j, uint32_t op, bool q, unsigned rd, unsigned rn, unsigned rm);
 
 /* dst = the even (`odd`: odd) elements of m:n. Clobbers Z; may be none of the operands otherwise than dst. */
 void jit_v_unzip(struct jit *j, unsigned size, bool q, bool odd, unsigned dst, unsigned n, unsigned m);
