@@ -466,6 +466,24 @@ static void make_constant(struct test_case *c)
 	}
 }
 
+/*
+ * A comparison of numbers and who looks at it next, which the JIT may do in one;
+ * and behind that what sets NZCV again on every way, or just anything.
+ */
+static void make_compare(struct test_case *c)
+{
+	unsigned at = below(c->n - 3), cond = below(16), size = below(2) << 22, n = below(32), m = below(4) ? below(32) : n;
+
+	uint32_t select = 0x1e200c00 | size | cond << 12 | ((uint32_t)random64() & 0x1f03ff); /* fcsel */
+
+	/* fcmp or fcmpe, with a register or zero */
+	c->insn[at] = 0x1e202000 | size | m << 16 | n << 5 | below(4) << 3;
+	c->insn[at + 1] = below(2) ? with_offset(0x54000000 | cond, 5, 19, 2) : select; /* b.cond */
+	for (unsigned i = 2; i < 4 && below(4); i++)
+		c->insn[at + i] = i == 2 && below(3) == 0 ? select ^ below(16) << 12 :
+			0xeb00001f | ((uint32_t)random64() & 0x1f03e0); /* cmp */
+}
+
 static void make_case(struct test_case *c, uint64_t seed)
 {
 	rng = seed;
@@ -478,6 +496,8 @@ static void make_case(struct test_case *c, uint64_t seed)
 	c->edge = NO_EDGE;
 	if (below(2))
 		make_run(c);
+	if (c->n > 4 && below(4) == 0)
+		make_compare(c);
 	if (c->n > 6 && below(2)) {
 		/* back: sub x27, x27, #1 ... cbnz x27, back */
 		unsigned at = 2 + below(c->n - 3), back = below(at);
