@@ -532,9 +532,15 @@ static void emit_header(const struct table *t)
 	       "\tbool fp;\n"
 	       "};\n"
 	       "extern const struct a64_encoding a64_encodings[A64_OP_COUNT];\n\n"
-	       "/* By the top bits of an instruction: which it is, + 1, where they tell; else 0. */\n"
+	       "/* By the top bits of an instruction, where they tell which it is: that, + 1, unless a bit is set\n"
+	       " * (never, if it is one of them); else 0. */\n"
+	       "struct a64_top {\n"
+	       "\tuint16_t op_1, bit;\n"
+	       "};\n"
 	       "enum { A64_TOP_POS = %d };\n"
-	       "extern const uint16_t a64_by_top[1 << (32 - A64_TOP_POS)];\n"
+	       "extern const struct a64_top a64_by_top[1 << (32 - A64_TOP_POS)];\n\n"
+	       "static inline bool a64_is_by_top(const struct a64_top *top, uint32_t insn)\n{\n"
+	       "\treturn top->op_1 && !(insn >> top->bit & 1);\n}\n\n"
 	       "/* A64_OP_COUNT: `insn` is unallocated, whatever the features. */\n"
 	       "enum a64_op a64_find(uint32_t insn);\n"
 	       "/* The same, and its fields; the rest of them is zero. False: unallocated. */\n"
@@ -696,30 +702,42 @@ static void emit_extract(const struct table *t)
 	printf("\tdefault:\n\t\tbreak;\n\t}\n}\n\n");
 }
 
-/* The line that all instructions with these top bits are, or NULL. */
-static const struct line *decided_by(const struct table *t, unsigned top)
+/* The line that all instructions with these top bits are, but those that have a bit set; none has it
+ * set if it is one of the top bits. Or NULL. */
+static const struct line *decided_by(const struct table *t, unsigned top, unsigned *ret_bit)
 {
-	uint32_t mask = ~0u << TOP_POS, value = top << TOP_POS;
+	uint32_t mask = ~0u << TOP_POS, value = top << TOP_POS, not_set = 0;
 	const struct line *found = NULL;
 
 	for (unsigned i = 0; i < t->n_lines; i++) {
 		const struct line *l = &t->lines[i];
+		uint32_t rest = l->mask & ~mask;
 		if ((l->value ^ value) & l->mask & mask)
 			continue;
-		if (found || l->is_hole || l->mask & ~mask)
+		/* One bit alone, which is set in a hole, or not in the line. */
+		if ((rest & (rest - 1)) || (l->is_hole ? (l->value & rest) == 0 : (l->value & rest) != 0) ||
+		    (rest && not_set && not_set != rest) || (!l->is_hole && found))
 			return NULL;
-		found = l;
+		not_set |= rest;
+		if (!l->is_hole)
+			found = l;
 	}
+	if (not_set == 0)
+		not_set = ~value & mask;
+	if (not_set == 0)
+		return NULL;
+	*ret_bit = (unsigned)__builtin_ctz(not_set);
 	return found;
 }
 
 static void emit_decided(const struct table *t)
 {
-	printf("const uint16_t a64_by_top[1 << (32 - A64_TOP_POS)] = {\n");
+	printf("const struct a64_top a64_by_top[1 << (32 - A64_TOP_POS)] = {\n");
 	for (unsigned top = 0; top < 1u << (32 - TOP_POS); top++) {
-		const struct line *l = decided_by(t, top);
+		unsigned bit;
+		const struct line *l = decided_by(t, top, &bit);
 		if (l)
-			printf("\t[%u] = A64_%s + 1,\n", top, l->name);
+			printf("\t[%u] = { A64_%s + 1, %u },\n", top, l->name, bit);
 	}
 	printf("};\n\n");
 }
@@ -737,8 +755,8 @@ static void emit_decoder(const struct table *t)
 	emit_extract(t);
 	emit_decided(t);
 	printf("enum a64_op a64_find(uint32_t insn)\n{\n"
-	       "\tunsigned op_1 = a64_by_top[insn >> A64_TOP_POS];\n\n"
-	       "\treturn op_1 ? (enum a64_op)(op_1 - 1) : find(insn);\n}\n\n");
+	       "\tconst struct a64_top *top = &a64_by_top[insn >> A64_TOP_POS];\n\n"
+	       "\treturn a64_is_by_top(top, insn) ? (enum a64_op)(top->op_1 - 1) : find(insn);\n}\n\n");
 	printf("bool a64_decode(uint32_t insn, enum a64_op *ret_op, union a64_args *ret_args)\n{\n"
 	       "\tenum a64_op op = a64_find(insn);\n\n"
 	       "\tif (op == A64_OP_COUNT)\n\t\treturn false;\n"

@@ -67,9 +67,10 @@ static bool is_logical_imm(unsigned op)
 	return op == A64_AND_imm || op == A64_ORR_imm || op == A64_EOR_imm || op == A64_ANDS_imm;
 }
 
-/* The usual instruction is told by its top bits, and is native whatever the block's flags and its
- * other bits are: then jit.usual has, by those bits, the instruction, its properties, and this. */
-enum { USUAL = 1 << 31, USUAL_PROPS_POS = 16 };
+/* The usual instruction is told by its top bits (see struct a64_top), and is native whatever the block's flags
+ * and its other bits are: then jit.usual has, by those bits, the instruction, its properties, the bit that is
+ * not to be set, and this. */
+enum { USUAL = 1 << 31, USUAL_PROPS_POS = 16, USUAL_BIT_POS = 24 };
 
 static bool is_usual(const struct jit *j, unsigned op, unsigned top)
 {
@@ -88,9 +89,10 @@ void jit_decode_init(struct jit *j)
 		j->op_kind[op] = (uint8_t)((has_features(j->cpu, op) ? JIT_OP_DEFINED : 0) |
 					   (a64_encodings[op].fp ? JIT_OP_FP : 0));
 	for (unsigned top = 0; top < sizeof(j->usual) / sizeof(j->usual[0]); top++)
-		if (a64_by_top[top] && is_usual(j, a64_by_top[top] - 1u, top))
-			j->usual[top] = (uint32_t)USUAL | (a64_by_top[top] - 1u) |
-					(jit_ops[a64_by_top[top] - 1].props & JIT_BLOCK_MASK) << USUAL_PROPS_POS;
+		if (a64_by_top[top].op_1 && is_usual(j, a64_by_top[top].op_1 - 1u, top))
+			j->usual[top] = (uint32_t)USUAL | (a64_by_top[top].op_1 - 1u) |
+					(jit_ops[a64_by_top[top].op_1 - 1].props & JIT_BLOCK_MASK) << USUAL_PROPS_POS |
+					(uint32_t)a64_by_top[top].bit << USUAL_BIT_POS;
 }
 
 /* The properties of an instruction whose translator the current translation may use, else -1. */
@@ -111,7 +113,7 @@ static int native_props(const struct jit *j, unsigned op, uint32_t word)
 	return (int)(props & JIT_BLOCK_MASK);
 }
 
-static void decode_closely(struct jit *j, uint32_t word, struct jit_insn *ret)
+static __attribute__((noinline)) void decode_closely(struct jit *j, uint32_t word, struct jit_insn *ret)
 {
 	enum a64_op op = a64_find(word);
 
@@ -129,7 +131,7 @@ void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret)
 
 	ret->word = word;
 	ret->is_target = false;
-	if (usual) {
+	if (usual && !(word >> (usual >> USUAL_BIT_POS & 31) & 1)) {
 		ret->op = (uint16_t)usual;
 		ret->native = true;
 		ret->props = usual >> USUAL_PROPS_POS & JIT_BLOCK_MASK;
