@@ -42,6 +42,7 @@ static void move_pinned(struct x86_buf *b, bool load)
 
 static void make_thunks(struct jit *j)
 {
+	enum { CALL_SIZE = 5 };
 	static const uint8_t saved[] = { X86_RBX, X86_RBP, X86_R12, X86_R13, X86_R14, X86_R15 };
 	struct x86_buf *b = &j->buf;
 
@@ -54,6 +55,13 @@ static void make_thunks(struct jit *j)
 	x86_mov_rr(b, X86_W, X86_RAX, X86_RSI);
 	move_pinned(b, true);
 	x86_jmp_rm(b, x86_r(X86_RAX));
+
+	/* Called, right behind the branch that wants to be linked; the new PC is behind the call. */
+	j->thunk_exit_call = x86_here(b);
+	x86_pop(b, X86_RCX);
+	x86_load(b, X86_W, X86_RAX, x86_m(X86_RCX, 0));
+	x86_mov_imm(b, X86_RDX, (uint64_t)(uintptr_t)b->exec + CALL_SIZE);
+	x86_alu(b, X86_SUB, X86_W, X86_RCX, x86_r(X86_RDX));
 
 	/* Jumped to: RAX is the new PC, ECX the branch that wants to be linked. */
 	j->thunk_exit_link = x86_here(b);

@@ -94,13 +94,8 @@ void jit_check_attention(struct jit *j, uint64_t pc)
 	s->arg = pc;
 }
 
-static void link_piece(struct jit *j, const struct jit_slow *s)
-{
-	x86_mov_imm(&j->buf, X86_RCX, s->branch[0]);
-	x86_mov_imm(&j->buf, X86_RAX, s->arg);
-	x86_jmp_to(&j->buf, j->thunk_exit_link);
-}
-
+/* Until it is linked, the jump leads to what is right behind it: a call that does not
+ * return, and where to go. */
 static void exit_in_page(struct jit *j, uint64_t target)
 {
 	uint32_t flags = j->block_flags & ((1u << JIT_FLAG_BTYPE_POS) - 1);
@@ -109,9 +104,9 @@ static void exit_in_page(struct jit *j, uint64_t target)
 	if (block && jit_cache_is_near(j, x86_here(&j->buf), block->code)) {
 		x86_jmp_to(&j->buf, block->code);
 	} else {
-		struct jit_slow *s = jit_slow_add(j, link_piece);
-		s->branch[0] = x86_jmp(&j->buf);
-		s->arg = target;
+		x86_bind_here(&j->buf, x86_jmp(&j->buf));
+		x86_call_to(&j->buf, j->thunk_exit_call);
+		x86_u64(&j->buf, target);
 	}
 }
 

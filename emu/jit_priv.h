@@ -313,7 +313,7 @@ struct jit {
 	unsigned debug;             /* EMU_JIT_* */
 	uint8_t op_kind[A64_OP_COUNT]; /* JIT_OP_* */
 	uint32_t usual[1 << (32 - A64_TOP_POS)]; /* by the top bits: see emu/jit_translate.c */
-	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_link, thunk_call; /* emu/jit.c */
+	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_call, thunk_exit_link, thunk_call; /* emu/jit.c */
 	uint32_t thunk_site;        /* emu/jit_site.c */
 	uint32_t to_part;           /* the site to be parted; 0: none */
 	uint32_t v_consts;          /* constants of emu/jit_vec.c */
