@@ -128,8 +128,9 @@ static struct jit_block *find_block(struct emu_cpu *cpu)
 	const uint32_t *host = emu_fetch_page(cpu, pc, &page_pa, &guarded, &insn);
 	if (!host)
 		return NULL;
-	/* If the block has to be made, its code is read for the first time. */
+	/* If the block has to be made, its code is read for the first time: two of the host's lines. */
 	__builtin_prefetch(&host[pc / 4 % CODE_PAGE_INSNS]);
+	__builtin_prefetch(&host[pc / 4 % CODE_PAGE_INSNS] + 64 / sizeof(host[0]));
 	if (guarded)
 		flags |= JIT_FLAG_GUARDED;
 	if (btype) {
@@ -288,7 +289,7 @@ bool emu_jit_init(struct emu_cpu *cpu, struct vmd_error *err)
 		return vmd_error_set(err, VMD_ERR_NO_MEMORY, ENOMEM, "Cannot make the JIT's tables of vCPU %u", cpu->index);
 	jit_vec_init(j);
 	make_thunks(j);
-	jit_site_make_thunk(j);
+	jit_site_make_thunks(j);
 	jit_cache_begin(j);
 	return true;
 }

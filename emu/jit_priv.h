@@ -314,7 +314,7 @@ struct jit {
 	uint8_t op_kind[A64_OP_COUNT]; /* JIT_OP_* */
 	uint32_t usual[1 << (32 - A64_TOP_POS)]; /* by the top bits: see emu/jit_translate.c */
 	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_call, thunk_exit_link, thunk_call; /* emu/jit.c */
-	uint32_t thunk_site;        /* emu/jit_site.c */
+	uint32_t thunk_site[2];     /* emu/jit_site.c: of blocks with the usual registers, and with others */
 	uint32_t to_part;           /* the site to be parted; 0: none */
 	uint32_t v_consts;          /* constants of emu/jit_vec.c */
 	uint32_t host_has;          /* JIT_HOST_MASK: what this host has */
@@ -519,7 +519,7 @@ struct jit_slow *jit_site_add(struct jit *j, unsigned va, unsigned bytes, unsign
 void jit_site_resume(struct jit *j, unsigned first);
 /* The translator of the current instruction, with the sites that it adds. */
 void jit_translate_native(struct jit *j);
-void jit_site_make_thunk(struct jit *j);
+void jit_site_make_thunks(struct jit *j);
 /* Where a run has crossed pages often, translates its accesses one by one; from the loop. */
 void jit_site_part(struct jit *j);
 

@@ -13,8 +13,10 @@
  *     if the block has others than usual; how far back the branch for crossings is, if
  *     there is one; the instructions
  *
- * The thunk saves the host's registers in cpu->jit_saved; exec_site gives them to
- * the guest's, executes the instructions, and takes them back. The block goes on
+ * The thunk saves the host's registers where the guest's are in memory, or, for a
+ * block with other registers than usual and for vector registers, in
+ * cpu->jit_saved, from where exec_site gives them to the guest's; it executes the
+ * instructions, and all comes back the same way. The block goes on
  * behind the last of the instructions: nothing has been done of the first when
  * the site is entered, and nothing is left to do.
  *
@@ -79,7 +81,7 @@ static void site_piece(struct jit *j, const struct jit_slow *s)
 
 	if (s->bytes && s->reg != X86_RCX)
 		x86_mov_rr(&j->buf, X86_W, X86_RCX, s->reg);
-	x86_call_to(&j->buf, j->thunk_site);
+	x86_call_to(&j->buf, j->thunk_site[j->n_swaps > 0]);
 	uint32_t at = x86_here(&j->buf);
 	put(j, &(struct record){ .pc = s->pc, .back = (uint16_t)(at - s->resume), .bytes = s->bytes,
 		.done = (uint8_t)s->index, .count = s->count,
@@ -121,7 +123,7 @@ void jit_site_resume(struct jit *j, unsigned first)
 struct site {
 	struct record r;
 	struct vectors v;
-	const uint8_t *map, *words;
+	const uint8_t *map, *words; /* `map` NULL: the usual one */
 	uint16_t branch_back;  /* JIT_SITE_RUN: from the record to the end of the branch for crossings */
 };
 
@@ -134,7 +136,7 @@ static void read_site(const uint8_t *at, struct site *ret)
 		memcpy(&ret->v, at, sizeof(ret->v));
 		at += sizeof(ret->v);
 	}
-	ret->map = usual_map;
+	ret->map = NULL;
 	if (ret->r.kind & HAS_MAP) {
 		ret->map = at;
 		at += JIT_PINNED;
@@ -209,7 +211,7 @@ static struct way_back exec_site(struct emu_cpu *cpu, const uint8_t *at, uint64_
 	struct site s;
 
 	read_site(at, &s);
-	for (unsigned i = 0; i < JIT_PINNED; i++)
+	for (unsigned i = 0; s.map && i < JIT_PINNED; i++)
 		cpu->x[s.map[i]] = saved->x[i];
 	for (unsigned dirty = s.v.dirty; dirty; dirty &= dirty - 1) {
 		unsigned i = (unsigned)__builtin_ctz(dirty);
@@ -225,7 +227,7 @@ static struct way_back exec_site(struct emu_cpu *cpu, const uint8_t *at, uint64_
 	if (s.r.bytes)
 		fill(cpu, &s.r, va);
 
-	for (unsigned i = 0; i < JIT_PINNED; i++)
+	for (unsigned i = 0; s.map && i < JIT_PINNED; i++)
 		saved->x[i] = cpu->x[s.map[i]];
 	for (unsigned valid = s.v.valid; valid; valid &= valid - 1) {
 		unsigned i = (unsigned)__builtin_ctz(valid);
@@ -241,7 +243,7 @@ static void enter_as(struct jit *j, const struct site *s)
 {
 	jit_map_usual(j);
 	for (unsigned i = 0; i < JIT_PINNED; i++)
-		if (s->map[i] != usual_map[i])
+		if (s->map && s->map[i] != usual_map[i])
 			jit_map_swap(j, usual_map[i], s->map[i]);
 	memcpy(j->vregs.n, s->v.n, sizeof(j->vregs.n));
 	j->vregs.dirty = s->v.dirty;
@@ -299,19 +301,20 @@ static void move_vectors(struct jit *j, uint32_t op)
 		jit_v_move(j, op, JIT_V_FIRST + i, JIT_CPU(jit_saved.v[i]));
 }
 
-static void move_general(struct jit *j, uint32_t op)
+static void move_general(struct jit *j, uint32_t op, bool mapped)
 {
 	for (unsigned i = 0; i < JIT_PINNED; i++)
-		x86_op(&j->buf, op | X86_W, jit_pin[usual_map[i]], JIT_CPU(jit_saved.x[i]));
+		x86_op(&j->buf, op | X86_W, jit_pin[usual_map[i]],
+			mapped ? JIT_CPU(jit_saved.x[i]) : jit_x_home(usual_map[i]));
 }
 
 /* Called, with the record behind the call and `va` in RCX. */
-void jit_site_make_thunk(struct jit *j)
+static void make_thunk(struct jit *j, bool mapped)
 {
 	struct x86_buf *b = &j->buf;
 
-	j->thunk_site = x86_here(b);
-	move_general(j, X86_MOV_STORE);
+	j->thunk_site[mapped] = x86_here(b);
+	move_general(j, X86_MOV_STORE, mapped);
 	x86_pop(b, X86_RSI);
 	x86_test8_imm(b, x86_m(X86_RSI, offsetof(struct record, kind)), HAS_VECTORS);
 	uint32_t none = x86_jcc(b, X86_E);
@@ -325,8 +328,14 @@ void jit_site_make_thunk(struct jit *j)
 	none = x86_jcc(b, X86_E);
 	move_vectors(j, X86_VMOVUPS);
 	x86_bind_here(b, none);
-	move_general(j, X86_MOV_LOAD);
+	move_general(j, X86_MOV_LOAD, mapped);
 	x86_load(b, X86_W, X86_R12, JIT_CPU(jit_hot.read));
 	x86_load(b, X86_W, X86_R13, JIT_CPU(jit_hot.write));
 	x86_jmp_rm(b, x86_r(X86_RAX));
+}
+
+void jit_site_make_thunks(struct jit *j)
+{
+	make_thunk(j, false);
+	make_thunk(j, true);
 }

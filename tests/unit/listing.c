@@ -33,7 +33,7 @@ static const char *thunk_at(const struct jit *j, uint32_t offset)
 {
 	const struct { uint32_t offset; const char *name; } thunks[] = {
 		{ j->thunk_exit, "thunk_exit" }, { j->thunk_exit_pc, "thunk_exit_pc" }, { j->thunk_exit_link, "thunk_exit_link" },
-		{ j->thunk_call, "thunk_call" }, { j->thunk_site, "thunk_site" },
+		{ j->thunk_call, "thunk_call" }, { j->thunk_site[0], "thunk_site" }, { j->thunk_site[1], "thunk_site" },
 	};
 
 	for (unsigned i = 0; i < sizeof(thunks) / sizeof(thunks[0]); i++)
@@ -87,7 +87,7 @@ static void print_host(struct listing *l)
 			snprintf(text, sizeof(text), "%s %s", ZydisMnemonicGetString(insn.mnemonic), thunk);
 		print_bytes(l, insn.length, text);
 		l->at += insn.length;
-		if (thunk && (uint32_t)target + l->start == l->j->thunk_site)
+		if (thunk && strcmp(thunk, "thunk_site") == 0)
 			print_site(l);
 	}
 }
