@@ -124,3 +124,15 @@ void x86_v(struct x86_buf *b, uint32_t op, unsigned reg, unsigned src, struct x8
 	b->p += n;
 	x86_bytes(b, tail(b, b->p, reg, rm), (unsigned)(rm.enc >> X86_RM_LENGTH_POS));
 }
+
+/* EVEX: its prefix's inverted bits that number registers 16 to 31 are set, as is the one that is always; no mask, no
+ * broadcast, 128 bits. */
+void x86_ev(struct x86_buf *b, uint32_t op, unsigned reg, unsigned src, unsigned src2)
+{
+	enum { X = 0x40, R_HIGH = 0x10, ALWAYS = 0x04, V_HIGH = 0x08 };
+	unsigned first = (~reg << 4 & 0x80) | X | (~src2 << 2 & 0x20) | R_HIGH | vex_field(op / X86_0F);
+	unsigned second = (op / X86_W & 1) << 7 | (~src & 15) << 3 | ALWAYS | vex_field(op / X86_66);
+	uint64_t modrm = 0xc0 | (reg & 7) << 3 | (src2 & 7);
+
+	x86_bytes(b, 0x62 | first << 8 | second << 16 | V_HIGH << 24 | (uint64_t)(op & 0xff) << 32 | modrm << 40, 6);
+}

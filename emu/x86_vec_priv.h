@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The vector part of the assembler in emu/x86_emit_priv.h: AVX, AVX2, FMA and
- * what else is VEX-encoded (Intel SDM volume 2, 2.3), and SHA, which is not.
+ * what else is VEX-encoded (Intel SDM volume 2, 2.3), some of AVX-512, which is
+ * EVEX-encoded (2.7), and SHA, which is neither.
  *
  * Instructions are opcode words as there. x86_v is an instruction of three
  * operands, `reg` = `src` op `rm`; those of two have no `src`, which is then 0.
+ * X86_EVEX tells the encoding: such instructions are here between registers only,
+ * of 128 bits and without masks (x86_vr, x86_vri).
  */
 #ifndef EMU_X86_VEC_PRIV_H
 #define EMU_X86_VEC_PRIV_H
@@ -12,10 +15,14 @@
 #include "emu/x86_emit_priv.h"
 
 #define X86_L (1u << 18) /* 256 bits */
+#define X86_EVEX (1u << 19)
 
 #define X86_V0F (X86_0F | X86_66)
 #define X86_V38 (X86_0F38 | X86_66)
 #define X86_V3A (X86_0F3A | X86_66)
+#define X86_E0F (X86_EVEX | X86_0F)
+#define X86_E38 (X86_EVEX | X86_V38)
+#define X86_E3A (X86_EVEX | X86_V3A)
 
 enum {
 	/* moves */
@@ -181,7 +188,31 @@ enum {
 	X86_SHA256RNDS2 = 0xcb | X86_0F38,
 	X86_SHA256MSG1 = 0xcc | X86_0F38,
 	X86_SHA256MSG2 = 0xcd | X86_0F38,
+
+	/* AVX-512: F, BW, CD and DQ, with VL; for rotations by an immediate and the like see x86_ev_shift */
+	X86_VPTERNLOGQ = 0x25 | X86_E3A | X86_W, /* an immediate follows: X86_TERN_* */
+	X86_VPABSQ = 0x1f | X86_E38 | X86_W,
+	X86_VPMINSQ = 0x39 | X86_E38 | X86_W,
+	X86_VPMINUQ = 0x3b | X86_E38 | X86_W,
+	X86_VPMAXSQ = 0x3d | X86_E38 | X86_W,
+	X86_VPMAXUQ = 0x3f | X86_E38 | X86_W,
+	X86_VPSRLVW = 0x10 | X86_E38 | X86_W,
+	X86_VPSRAVW = 0x11 | X86_E38 | X86_W,
+	X86_VPSLLVW = 0x12 | X86_E38 | X86_W,
+	X86_VPSRAVQ = 0x46 | X86_E38 | X86_W,
+	X86_VPLZCNTD = 0x44 | X86_E38,
+	X86_VPBROADCASTD_GPR = 0x7c | X86_E38,   /* from a general register; X86_W: 64 bits */
+	X86_VCVTUSI2SS = 0x7b | X86_E0F | X86_F3, /* the same */
+	X86_VCVTUSI2SD = 0x7b | X86_E0F | X86_F2,
+	X86_VCVTUDQ2PS = 0x7a | X86_E0F | X86_F2,
+	X86_VCVTUQQ2PD = 0x7a | X86_E0F | X86_F3 | X86_W,
+	X86_VCVTQQ2PD = 0xe6 | X86_E0F | X86_F3 | X86_W,
+	X86_VCVTTPD2QQ = 0x7a | X86_E0F | X86_66 | X86_W,
+	X86_VPOPCNTB = 0x54 | X86_E38,           /* BITALG */
 };
+
+/* VPTERNLOG's immediate is what its function of three bits makes of these: `reg`, `src` and `src2`. */
+enum x86_tern { X86_TERN_A = 0xf0, X86_TERN_B = 0xcc, X86_TERN_C = 0xaa };
 
 /* Predicates of X86_FP_CMP: `Q` raises Invalid Operation for signalling NaNs only. */
 enum x86_cmp {
@@ -204,11 +235,22 @@ enum x86_round {
 };
 
 void x86_v(struct x86_buf *b, uint32_t op, unsigned reg, unsigned src, struct x86_rm rm);
+void x86_ev(struct x86_buf *b, uint32_t op, unsigned reg, unsigned src, unsigned src2);
 
 /* Registers only. */
 static inline void x86_vr(struct x86_buf *b, uint32_t op, unsigned reg, unsigned src, unsigned src2)
 {
-	x86_v(b, op, reg, src, x86_r(src2));
+	if (op & X86_EVEX)
+		x86_ev(b, op, reg, src, src2);
+	else
+		x86_v(b, op, reg, src, x86_r(src2));
+}
+
+/* With an immediate. */
+static inline void x86_vri(struct x86_buf *b, uint32_t op, unsigned reg, unsigned src, unsigned src2, unsigned imm)
+{
+	x86_vr(b, op, reg, src, src2);
+	x86_u8(b, imm);
 }
 
 /* With an immediate; `rm` is not in the code. */
@@ -232,6 +274,16 @@ static inline void x86_v_shift(struct x86_buf *b, enum x86_v_shift shift, unsign
 			       unsigned count)
 {
 	x86_vi(b, ((unsigned)shift & 0xff) | size | X86_V0F, (unsigned)shift >> 8, dst, x86_r(src), count);
+}
+
+/* By an immediate, what AVX-512 has besides: rotations, and to the right doublewords with their sign. The values are
+ * the digit. `w`: X86_W for doublewords, 0 for words. */
+enum x86_ev_shift { X86_VPROR = 0, X86_VPROL = 1, X86_VPSRA = 4 };
+
+static inline void x86_ev_shift(struct x86_buf *b, enum x86_ev_shift shift, uint32_t w, unsigned dst, unsigned src,
+				unsigned count)
+{
+	x86_vri(b, 0x72 | X86_E0F | X86_66 | w, shift, dst, src, count);
 }
 
 /* Whole registers, by bytes, to the right or the left. */

@@ -13,6 +13,7 @@
 
 /* What stands where: a vector or general register in `reg`, `src` (if there is one), `rm`; an immediate. */
 enum form { RVM, RVMI, RM, RMI, RVMR, R_GPR, RI_GPR, RV_GPR, RVI_GPR, GPR_R, GPR_RM, LEGACY, LEGACY_I };
+/* Those with X86_EVEX are between registers. */
 
 static const struct {
 	uint32_t op;
@@ -61,6 +62,12 @@ static const struct {
 	OP(VFMADD231 + 1, VFMADD231SS, RVM), OP(VFMADD231 + (1 | X86_W), VFMADD231SD, RVM),
 	OP(VFMSUB231, VFMSUB231PS, RVM), OP(VFNMADD231, VFNMADD231PS, RVM), OP(VFNMSUB231, VFNMSUB231PS, RVM),
 	SAME(VAESENC, RVM), SAME(VAESENCLAST, RVM), SAME(VAESDEC, RVM), SAME(VAESDECLAST, RVM), SAME(VAESIMC, RM), SAME(VPCLMULQDQ, RVMI),
+	SAME(VPTERNLOGQ, RVMI), SAME(VPABSQ, RM), SAME(VPMINSQ, RVM), SAME(VPMINUQ, RVM), SAME(VPMAXSQ, RVM),
+	SAME(VPMAXUQ, RVM), SAME(VPSRLVW, RVM), SAME(VPSRAVW, RVM), SAME(VPSLLVW, RVM), SAME(VPSRAVQ, RVM),
+	SAME(VPLZCNTD, RM), OP(VPBROADCASTD_GPR, VPBROADCASTD, R_GPR), OP(VPBROADCASTD_GPR | X86_W, VPBROADCASTQ, R_GPR),
+	SAME(VCVTUSI2SS, RV_GPR), OP(VCVTUSI2SS | X86_W, VCVTUSI2SS, RV_GPR), SAME(VCVTUSI2SD, RV_GPR),
+	OP(VCVTUSI2SD | X86_W, VCVTUSI2SD, RV_GPR), SAME(VCVTUDQ2PS, RM), SAME(VCVTUQQ2PD, RM), SAME(VCVTQQ2PD, RM),
+	SAME(VCVTTPD2QQ, RM), SAME(VPOPCNTB, RM),
 	SAME(SHA1RNDS4, LEGACY_I), SAME(SHA256RNDS2, LEGACY), SAME(SHA256MSG1, LEGACY), SAME(SHA256MSG2, LEGACY),
 };
 
@@ -143,6 +150,21 @@ static void try_all(unsigned row, void (*fn)(unsigned row, unsigned reg, unsigne
 	}
 }
 
+/* No mask, no broadcast, 128 bits. Returns whether the second operand is a mask, which is then the one that masks
+ * nothing: scalar conversions from general registers have none. */
+static unsigned check_evex(const ZydisDecodedInstruction *insn)
+{
+	ck_assert_int_eq(insn->encoding, ZYDIS_INSTRUCTION_ENCODING_EVEX);
+	ck_assert(!insn->raw.evex.b && !insn->raw.evex.z);
+	ck_assert_uint_eq(insn->raw.evex.L, 0);
+	ck_assert_uint_eq(insn->raw.evex.L2, 0);
+	if (ZydisRegisterGetClass(operands[1].reg.value) != ZYDIS_REGCLASS_MASK)
+		return 0;
+	ck_assert_int_eq(operands[1].reg.value, ZYDIS_REGISTER_K0);
+	ck_assert_int_eq(insn->avx.mask.reg, ZYDIS_REGISTER_K0);
+	return 1;
+}
+
 static void try_one(unsigned row, unsigned reg, unsigned src, struct operand rm)
 {
 	uint32_t op = rows[row].op;
@@ -155,12 +177,16 @@ static void try_one(unsigned row, unsigned reg, unsigned src, struct operand rm)
 	struct x86_buf b = empty();
 	unsigned i = 0;
 
-	if (form == GPR_R && rm.mem)
+	bool evex = op & X86_EVEX;
+
+	if ((form == GPR_R || evex) && rm.mem)
 		return;
 	if (legacy)
 		x86_op(&b, op, reg, encoded(rm));
 	else if (form == RVMR)
 		x86_v4(&b, op, reg, src, rm.base, 15 - reg);
+	else if (evex)
+		x86_vr(&b, op, reg, has_src ? src : 0, rm.base);
 	else
 		x86_v(&b, op, reg, has_src ? src : 0, encoded(rm));
 	if (form == RVMR && rm.mem)
@@ -177,6 +203,8 @@ static void try_one(unsigned row, unsigned reg, unsigned src, struct operand rm)
 		return;
 	}
 	check_register(&operands[i++], reg, form == GPR_R || form == GPR_RM);
+	if (evex)
+		i += check_evex(&insn);
 	if (has_src)
 		check_register(&operands[i++], src, false);
 	check_rm(&operands[i++], rm, rm_general);
@@ -432,6 +460,34 @@ START_TEST(shifts_by_immediates)
 }
 END_TEST
 
+START_TEST(shifts_of_avx512)
+{
+	static const struct {
+		enum x86_ev_shift shift;
+		uint32_t w;
+		ZydisMnemonic mnemonic;
+	} shifts[] = {
+		{ X86_VPROR, 0, ZYDIS_MNEMONIC_VPRORD },     { X86_VPROR, X86_W, ZYDIS_MNEMONIC_VPRORQ },
+		{ X86_VPROL, 0, ZYDIS_MNEMONIC_VPROLD },     { X86_VPROL, X86_W, ZYDIS_MNEMONIC_VPROLQ },
+		{ X86_VPSRA, X86_W, ZYDIS_MNEMONIC_VPSRAQ },
+	};
+
+	for (unsigned i = 0; i < sizeof(shifts) / sizeof(shifts[0]); i++) {
+		for (unsigned reg = 0; reg < 16; reg++) {
+			struct x86_buf b = empty();
+			unsigned src = (5 * reg + i) % 16;
+			x86_ev_shift(&b, shifts[i].shift, shifts[i].w, reg, src, 61);
+			ZydisDecodedInstruction insn = decode(&b);
+			ck_assert_int_eq(insn.mnemonic, shifts[i].mnemonic);
+			check_register(&operands[0], reg, false);
+			ck_assert_uint_eq(check_evex(&insn), 1);
+			check_register(&operands[2], src, false);
+			ck_assert_uint_eq(operands[3].imm.value.u, 61);
+		}
+	}
+}
+END_TEST
+
 /* Loads of a scalar have no source; between registers they would. */
 START_TEST(scalar_loads)
 {
@@ -457,6 +513,7 @@ int main(void)
 	tcase_add_test(tcase, constants);
 	tcase_add_test(tcase, places);
 	tcase_add_test(tcase, shifts_by_immediates);
+	tcase_add_test(tcase, shifts_of_avx512);
 	tcase_add_test(tcase, scalar_loads);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite, CK_NOFORK);
