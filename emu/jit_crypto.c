@@ -122,6 +122,10 @@ JIT_INSN(SHA1SU0)
 /* dst = the words of src rotated to the left. Clobbers Z. */
 static void rotate_words(struct jit *j, unsigned dst, unsigned src, unsigned count)
 {
+	if (j->host_has & JIT_AVX512) {
+		x86_ev_shift(&j->buf, X86_VPROL, 0, dst, src, count);
+		return;
+	}
 	x86_v_shift(&j->buf, X86_VSRL, 2, JIT_Z, src, 32 - count);
 	x86_v_shift(&j->buf, X86_VSLL, 2, dst, src, count);
 	jit_vr(j, X86_VPOR, dst, dst, JIT_Z);
@@ -235,8 +239,22 @@ JIT_INSN(SHA256SU1)
 
 /* ---- SHA-3 ---- */
 
+/* Vd = a function of Vn, Vm and Va, by one instruction. */
+static void ternary(struct jit *j, const struct a64_args_EOR3 *a, int function)
+{
+	unsigned m = jit_v_get(j, a->Rm), other = jit_v_get(j, a->Ra);
+
+	jit_v_load(j, JIT_R, a->Rn);
+	jit_v_ternary(j, JIT_R, m, other, function);
+	jit_v_store(j, a->Rd, JIT_R);
+}
+
 JIT_INSN(EOR3)
 {
+	if (j->host_has & JIT_AVX512) {
+		ternary(j, a, X86_TERN_A ^ X86_TERN_B ^ X86_TERN_C);
+		return;
+	}
 	jit_v_load(j, JIT_R, a->Rn);
 	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v_rm(j, a->Rm));
 	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v_rm(j, a->Ra));
@@ -245,6 +263,10 @@ JIT_INSN(EOR3)
 
 JIT_INSN(BCAX)
 {
+	if (j->host_has & JIT_AVX512) {
+		ternary(j, a, X86_TERN_A ^ (X86_TERN_B & ~X86_TERN_C));
+		return;
+	}
 	jit_v_load(j, JIT_R, a->Ra);
 	x86_v(&j->buf, X86_VPANDN, JIT_R, JIT_R, jit_v_rm(j, a->Rm));
 	x86_v(&j->buf, X86_VPXOR, JIT_R, JIT_R, jit_v_rm(j, a->Rn));
@@ -254,6 +276,10 @@ JIT_INSN(BCAX)
 /* R = the doublewords of `src` rotated to the right. */
 static void rotate_doublewords(struct jit *j, unsigned src, unsigned count)
 {
+	if (j->host_has & JIT_AVX512) {
+		x86_ev_shift(&j->buf, X86_VPROR, X86_W, JIT_R, src, count);
+		return;
+	}
 	x86_v_shift(&j->buf, X86_VSRL, 3, JIT_T, src, count);
 	x86_v_shift(&j->buf, X86_VSLL, 3, JIT_R, src, 64 - count);
 	jit_vr(j, X86_VPOR, JIT_R, JIT_R, JIT_T);

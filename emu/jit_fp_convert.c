@@ -110,17 +110,30 @@ JIT_INSN(SCVTF_gpr_s)
 	jit_v_store_low(j, a->sz ? 3 : 2, a->Rd, JIT_R);
 }
 
-/* R = the unsigned integer in `reg`; the interpreter has those of 64 bits that use the top one. */
-static void from_unsigned(struct jit *j, bool is_double, bool is_64, unsigned reg, unsigned rd)
+/* R = the unsigned integer in `reg`, which is extended to 64 bits. Without JIT_AVX512 the interpreter has those that
+ * use the top bit of 64: returns the slow path. */
+static struct jit_slow *convert_unsigned(struct jit *j, bool is_double, bool is_64, unsigned reg)
 {
 	struct jit_slow *s = NULL;
 
+	if (j->host_has & JIT_AVX512) {
+		jit_v_zero(j, JIT_R);
+		jit_vr(j, (is_double ? X86_VCVTUSI2SD : X86_VCVTUSI2SS) | (is_64 ? X86_W : 0), JIT_R, JIT_R, reg);
+		return NULL;
+	}
 	if (is_64) {
 		x86_test_rr(&j->buf, X86_W, reg, reg);
 		s = jit_v_slow(j, x86_jcc(&j->buf, X86_S));
 	}
 	jit_v_zero(j, JIT_R);
-	x86_v(&j->buf, (is_double ? X86_VCVTSI2SD : X86_VCVTSI2SS) | X86_W, JIT_R, JIT_R, x86_r(reg));
+	jit_vr(j, (is_double ? X86_VCVTSI2SD : X86_VCVTSI2SS) | X86_W, JIT_R, JIT_R, reg);
+	return s;
+}
+
+static void from_unsigned(struct jit *j, bool is_double, bool is_64, unsigned reg, unsigned rd)
+{
+	struct jit_slow *s = convert_unsigned(j, is_double, is_64, reg);
+
 	jit_v_store_low(j, is_double ? 3 : 2, rd, JIT_R);
 	if (s)
 		jit_v_slow_end(j, s);
@@ -151,7 +164,9 @@ JIT_INSN(SCVTF_vec)
 {
 	struct x86_buf *b = &j->buf;
 
-	if (a->sz) {
+	if (a->sz && j->host_has & JIT_AVX512) {
+		jit_vr(j, X86_VCVTQQ2PD, JIT_R, 0, jit_v_get(j, a->Rn));
+	} else if (a->sz) {
 		jit_v_zero(j, JIT_T);
 		jit_v_elem_out(j, X86_RAX, 3, a->Rn, 0);
 		x86_v(b, X86_VCVTSI2SD | X86_W, JIT_R, JIT_T, x86_r(X86_RAX));
@@ -169,6 +184,11 @@ JIT_INSN(SCVTF_vec)
 JIT_INSN(UCVTF_vec)
 {
 	jit_fp_load_vec(j, a->Q, JIT_N, a->Rn);
+	if (j->host_has & JIT_AVX512) {
+		jit_vr(j, a->sz ? X86_VCVTUQQ2PD : X86_VCVTUDQ2PS, JIT_R, 0, JIT_N);
+		jit_v_store_q(j, a->Q, a->Rd, JIT_R);
+		return;
+	}
 	if (a->sz) {
 		/* As fractions of 2^84 and 2^52. The sum of zeroes is not to be -0. */
 		x86_v_shift(&j->buf, X86_VSRL, 3, JIT_T, JIT_N, 32);
@@ -298,6 +318,12 @@ static struct jit_slow *convert_doubles(struct jit *j, unsigned src)
 {
 	struct x86_buf *b = &j->buf;
 
+	if (j->host_has & JIT_AVX512) {
+		jit_vr(j, X86_VCVTTPD2QQ, JIT_R, 0, src);
+		jit_vk(j, X86_VPCMPEQQ, JIT_U, JIT_R, JIT_K_SIGN_D);
+		jit_vr(j, X86_VPTEST, JIT_U, 0, JIT_U);
+		return jit_v_slow(j, x86_jcc(b, X86_NE));
+	}
 	x86_v(b, X86_VCVTTSD2SI | X86_W, X86_RDX, 0, x86_r(src));
 	jit_vr(j, X86_VPUNPCKHQDQ, JIT_U, src, src);
 	x86_v(b, X86_VCVTTSD2SI | X86_W, X86_RCX, 0, x86_r(JIT_U));
@@ -460,15 +486,8 @@ JIT_INSN(SCVTF_gpr_fix_s)
 
 JIT_INSN(UCVTF_gpr_fix_s)
 {
-	struct jit_slow *s = NULL;
-
 	jit_copy_z(j, a->sf ? X86_W : 0, X86_RAX, a->Rn);
-	if (a->sf) {
-		x86_test_rr(&j->buf, X86_W, X86_RAX, X86_RAX);
-		s = jit_v_slow(j, x86_jcc(&j->buf, X86_S));
-	}
-	jit_v_zero(j, JIT_R);
-	x86_v(&j->buf, (a->sz ? X86_VCVTSI2SD : X86_VCVTSI2SS) | X86_W, JIT_R, JIT_R, x86_r(X86_RAX));
+	struct jit_slow *s = convert_unsigned(j, a->sz, a->sf, X86_RAX);
 	scale_down(j, a);
 	if (s)
 		jit_v_slow_end(j, s);

@@ -57,7 +57,9 @@ enum {
 	JIT_PCLMUL = 1 << 10,
 	JIT_SHA = 1 << 11,
 	JIT_F16C = 1 << 12,
-	JIT_BMI = 1 << 13,     /* BMI1 and BMI2: in host_has alone */
+	JIT_BMI = 1 << 13,     /* BMI1 and BMI2; these are in host_has alone */
+	JIT_AVX512 = 1 << 14,  /* F, VL, BW, DQ and CD, which come together but on Knights Landing */
+	JIT_BITALG = 1 << 15,  /* that, and AVX512_BITALG */
 	JIT_HOST_MASK = JIT_VEC | JIT_FMA | JIT_AES | JIT_PCLMUL | JIT_SHA | JIT_F16C,
 	JIT_SIZES_POS = 16,    /* 4 bits: the values of `size`; 0: there is none */
 	JIT_BHSD = 15 << JIT_SIZES_POS,

@@ -13,9 +13,9 @@
 
 EL(abs)
 {
-	static const uint32_t abs[3] = { X86_VPABSB, X86_VPABSW, X86_VPABSD };
+	static const uint32_t abs[4] = { X86_VPABSB, X86_VPABSW, X86_VPABSD, X86_VPABSQ };
 
-	if (size < 3) {
+	if (size < 3 || j->host_has & JIT_AVX512) {
 		jit_vr(j, abs[size], JIT_R, 0, JIT_N);
 		return;
 	}
@@ -82,6 +82,10 @@ static void look_up_nibbles(struct jit *j, enum jit_v_const low, enum jit_v_cons
 
 EL(cnt)
 {
+	if (j->host_has & JIT_BITALG) {
+		jit_vr(j, X86_VPOPCNTB, JIT_R, 0, JIT_N);
+		return;
+	}
 	look_up_nibbles(j, JIT_K_COUNT_NIBBLE, JIT_K_COUNT_NIBBLE);
 	jit_vr(j, X86_VPADDB, JIT_R, JIT_R, JIT_T);
 }
@@ -97,6 +101,10 @@ static void leading_zeroes(struct jit *j, unsigned size)
 {
 	struct x86_buf *b = &j->buf;
 
+	if (size == 2 && j->host_has & JIT_AVX512) {
+		jit_vr(j, X86_VPLZCNTD, JIT_R, 0, JIT_N);
+		return;
+	}
 	/* For the upper nibble the table has 8 where the lower has to be looked at: the minimum of both. */
 	look_up_nibbles(j, JIT_K_CLZ_LOW, JIT_K_CLZ_HIGH);
 	jit_vr(j, X86_VPMINUB, JIT_R, JIT_R, JIT_T);

@@ -28,7 +28,7 @@ EL(cmge)
 
 EL(cmhs)
 {
-	if (size == 3) {
+	if (size == 3 && !(j->host_has & JIT_AVX512)) {
 		jit_vk(j, X86_VPXOR, JIT_T, JIT_N, JIT_K_SIGN_D);
 		jit_vk(j, X86_VPXOR, JIT_U, JIT_M, JIT_K_SIGN_D);
 		jit_vr(j, X86_VPCMPGTQ, JIT_T, JIT_U, JIT_T);
@@ -41,7 +41,7 @@ EL(cmhs)
 
 EL(cmhi)
 {
-	if (size == 3) {
+	if (size == 3 && !(j->host_has & JIT_AVX512)) {
 		jit_vk(j, X86_VPXOR, JIT_T, JIT_N, JIT_K_SIGN_D);
 		jit_vk(j, X86_VPXOR, JIT_U, JIT_M, JIT_K_SIGN_D);
 		jit_vr(j, X86_VPCMPGTQ, JIT_R, JIT_T, JIT_U);
@@ -309,8 +309,12 @@ JIT_INSN(ADDP_s)
 
 EL(orn)
 {
-	jit_v_not(j, JIT_R, JIT_M);
-	jit_vr(j, X86_VPOR, JIT_R, JIT_R, JIT_N);
+	if (j->host_has & JIT_AVX512) {
+		jit_v_ternary(j, JIT_R, JIT_N, JIT_M, X86_TERN_B | ~X86_TERN_C);
+	} else {
+		jit_v_not(j, JIT_R, JIT_M);
+		jit_vr(j, X86_VPOR, JIT_R, JIT_R, JIT_N);
+	}
 }
 
 JIT_INSN(AND_vec)
@@ -357,9 +361,23 @@ static void insert_bits(struct jit *j, unsigned base, unsigned other, unsigned m
 	jit_vr(j, X86_VPXOR, JIT_R, base, JIT_T);
 }
 
-#define INSERT(name, base, other, mask, inverted) \
+/* Vd = a function of Vd, Vn and Vm, by one instruction. */
+static void insert_by_one(struct jit *j, bool q, unsigned rd, unsigned rn, unsigned rm, int function)
+{
+	unsigned n = jit_v_get(j, rn), m = jit_v_get(j, rm), d = jit_v_get(j, rd);
+
+	jit_v_ternary(j, d, n, m, function);
+	jit_v_store_q(j, q, rd, d);
+}
+
+/* `function` has Vd, Vn and Vm as A, B and C. */
+#define INSERT(name, base, other, mask, inverted, function) \
 	JIT_INSN(name##_vec) \
 	{ \
+		if (j->host_has & JIT_AVX512) { \
+			insert_by_one(j, a->Q, a->Rd, a->Rn, a->Rm, function); \
+			return; \
+		} \
 		jit_v_load(j, JIT_N, a->Rn); \
 		jit_v_load(j, JIT_M, a->Rm); \
 		jit_v_load(j, JIT_D, a->Rd); \
@@ -367,9 +385,9 @@ static void insert_bits(struct jit *j, unsigned base, unsigned other, unsigned m
 		jit_v_store_q(j, a->Q, a->Rd, JIT_R); \
 	}
 
-INSERT(BSL, JIT_M, JIT_N, JIT_D, false)
-INSERT(BIT, JIT_D, JIT_N, JIT_M, false)
-INSERT(BIF, JIT_D, JIT_N, JIT_M, true)
+INSERT(BSL, JIT_M, JIT_N, JIT_D, false, (X86_TERN_B & X86_TERN_A) | (X86_TERN_C & ~X86_TERN_A))
+INSERT(BIT, JIT_D, JIT_N, JIT_M, false, (X86_TERN_B & X86_TERN_C) | (X86_TERN_A & ~X86_TERN_C))
+INSERT(BIF, JIT_D, JIT_N, JIT_M, true, (X86_TERN_B & ~X86_TERN_C) | (X86_TERN_A & X86_TERN_C))
 #undef INSERT
 
 /* ---- Three different ---- */
@@ -416,6 +434,10 @@ EL(long_abd)
 		return;
 	}
 	jit_vr(j, X86_VPSUBQ, JIT_R, JIT_N, JIT_M);
+	if (j->host_has & JIT_AVX512) {
+		jit_vr(j, X86_VPABSQ, JIT_R, 0, JIT_R);
+		return;
+	}
 	jit_v_zero(j, JIT_T);
 	jit_vr(j, X86_VPCMPGTQ, JIT_T, JIT_T, JIT_R);
 	jit_vr(j, X86_VPXOR, JIT_R, JIT_R, JIT_T);

@@ -17,6 +17,10 @@
 /* dst = ones where src is negative. Not the same. */
 static void signs(struct jit *j, unsigned size, unsigned dst, unsigned src)
 {
+	if (size == 3 && j->host_has & JIT_AVX512) {
+		x86_ev_shift(&j->buf, X86_VPSRA, X86_W, dst, src, 63);
+		return;
+	}
 	jit_v_zero(j, dst);
 	jit_vr(j, jit_v_gt[size], dst, dst, src);
 }
@@ -86,9 +90,16 @@ static bool by_host(struct jit *j, unsigned size, const uint32_t sat[2], const u
 /* An overflow is where the signs of N and R differ, and those of M and `other`. It goes in N's direction. */
 static void overflow(struct jit *j, unsigned size, unsigned other)
 {
-	jit_vr(j, X86_VPXOR, JIT_T, JIT_N, JIT_R);
-	jit_vr(j, X86_VPXOR, JIT_U, JIT_M, other);
-	jit_vr(j, X86_VPAND, JIT_T, JIT_T, JIT_U);
+	if (j->host_has & JIT_AVX512) {
+		/* `other` is N or R itself. */
+		jit_vr(j, X86_VMOVAPS, JIT_T, 0, other);
+		jit_v_ternary(j, JIT_T, other == JIT_N ? JIT_R : JIT_N, JIT_M,
+			(X86_TERN_A ^ X86_TERN_B) & (X86_TERN_A ^ X86_TERN_C));
+	} else {
+		jit_vr(j, X86_VPXOR, JIT_T, JIT_N, JIT_R);
+		jit_vr(j, X86_VPXOR, JIT_U, JIT_M, other);
+		jit_vr(j, X86_VPAND, JIT_T, JIT_T, JIT_U);
+	}
 	extremes(j, size, JIT_U, JIT_N);
 	signs(j, size, JIT_Z, JIT_T);
 	jit_vr(j, X86_VMOVAPS, JIT_T, 0, JIT_Z);
@@ -251,11 +262,22 @@ SHIFT(SQSHLU, shift_sqshlu)
 
 enum { IS_SIGNED = 1, ROUNDS = 2, SATURATES = 4 };
 
+/* By size; of halfwords with JIT_AVX512 only, as the last. Counts of the width and more are fine. */
+static const uint32_t left_v[4] = { 0, X86_VPSLLVW, X86_VPSLLVD, X86_VPSLLVD | X86_W };
+static const uint32_t right_v[4] = { 0, X86_VPSRLVW, X86_VPSRLVD, X86_VPSRLVD | X86_W };
+static const uint32_t right_signed_v[4] = { 0, X86_VPSRAVW, X86_VPSRAVD, X86_VPSRAVQ };
+
+/* Whether shift_lanes does that size, or shift_small does. */
+static bool has_lanes(const struct jit *j, unsigned size)
+{
+	return size >= 2 || (size == 1 && j->host_has & JIT_AVX512);
+}
+
 /* dst = dst shifted to the right. Clobbers Z. */
 static void right_by(struct jit *j, unsigned size, unsigned how, unsigned dst, unsigned counts)
 {
-	if (!(how & IS_SIGNED) || size == 2) {
-		jit_vr(j, (how & IS_SIGNED ? X86_VPSRAVD : X86_VPSRLVD) | (size == 3 ? X86_W : 0), dst, dst, counts);
+	if (!(how & IS_SIGNED) || size < 3 || j->host_has & JIT_AVX512) {
+		jit_vr(j, (how & IS_SIGNED ? right_signed_v : right_v)[size], dst, dst, counts);
 		return;
 	}
 	signs(j, 3, JIT_Z, dst);
@@ -264,16 +286,16 @@ static void right_by(struct jit *j, unsigned size, unsigned how, unsigned dst, u
 	jit_vr(j, X86_VPXOR, dst, dst, JIT_Z);
 }
 
-/* U holds signed words, counts: those to the left go to U, those to the right to W, 0 in
+/* U holds signed words, or halfwords, as `size` says, counts: those to the left go to U, those to the right to W, 0 in
  * the other. To the right by more than `most` is as by it, to the left as by 127. Clobbers `tmp`. */
-static void split_counts(struct jit *j, unsigned most, unsigned tmp)
+static void split_counts(struct jit *j, unsigned size, unsigned most, unsigned tmp)
 {
-	jit_v_imm_elems(j, tmp, 2, 0ull - most);
-	jit_vr(j, X86_VPMAXSD, JIT_U, JIT_U, tmp);
+	jit_v_imm_elems(j, tmp, size, 0ull - most);
+	jit_vr(j, jit_v_smax[size], JIT_U, JIT_U, tmp);
 	jit_v_zero(j, tmp);
-	jit_vr(j, X86_VPSUBD, JIT_W, tmp, JIT_U);
-	jit_vr(j, X86_VPMAXSD, JIT_W, JIT_W, tmp);
-	jit_vr(j, X86_VPMAXSD, JIT_U, JIT_U, tmp);
+	jit_vr(j, jit_v_sub[size], JIT_W, tmp, JIT_U);
+	jit_vr(j, jit_v_smax[size], JIT_W, JIT_W, tmp);
+	jit_vr(j, jit_v_smax[size], JIT_U, JIT_U, tmp);
 }
 
 /* R to the right by W; `tmp` = the last bit that is lost, by which it is rounded. */
@@ -284,7 +306,7 @@ static void round_right(struct jit *j, unsigned size, unsigned how, unsigned tmp
 	if (how & ROUNDS) {
 		jit_v_ones(j, tmp);
 		jit_vr(j, jit_v_add[size], tmp, tmp, JIT_W);
-		jit_vr(j, X86_VPSRLVD | (size == 3 ? X86_W : 0), tmp, JIT_R, tmp);
+		jit_vr(j, right_v[size], tmp, JIT_R, tmp);
 		x86_v_shift(&j->buf, X86_VSLL, size, tmp, tmp, top);
 		x86_v_shift(&j->buf, X86_VSRL, size, tmp, tmp, top);
 	}
@@ -293,22 +315,23 @@ static void round_right(struct jit *j, unsigned size, unsigned how, unsigned tmp
 		jit_vr(j, jit_v_add[size], JIT_R, JIT_R, tmp);
 }
 
-/* Words and doublewords: R = N by M, T as above. */
+/* All that the host shifts by a register: R = N by M, T as above. */
 static void shift_lanes(struct jit *j, unsigned size, unsigned how)
 {
 	struct x86_buf *b = &j->buf;
+	unsigned lane = size == 1 ? 1 : 2, rest = (8u << lane) - 8; /* of the counts, which are bytes */
 
 	if (size == 3)
 		x86_vi(b, X86_VPSHUFD, JIT_M, 0, x86_r(JIT_M), 0xa0);
-	x86_v_shift(b, X86_VSLL, 2, JIT_U, JIT_M, 24);
-	x86_v_shift(b, X86_VSRA, 2, JIT_U, JIT_U, 24);
+	x86_v_shift(b, X86_VSLL, lane, JIT_U, JIT_M, rest);
+	x86_v_shift(b, X86_VSRA, lane, JIT_U, JIT_U, rest);
 	/* All of it, with which a sign is rounded away, but an upper bit would not be. */
-	split_counts(j, (8u << size) + (how & IS_SIGNED ? 0 : 1), JIT_Z);
+	split_counts(j, lane, (8u << size) + (how & IS_SIGNED ? 0 : 1), JIT_Z);
 	if (size == 3) {
 		x86_v_shift(b, X86_VSRL, 3, JIT_U, JIT_U, 32);
 		x86_v_shift(b, X86_VSRL, 3, JIT_W, JIT_W, 32);
 	}
-	jit_vr(j, X86_VPSLLVD | (size == 3 ? X86_W : 0), JIT_R, JIT_N, JIT_U);
+	jit_vr(j, left_v[size], JIT_R, JIT_N, JIT_U);
 	if (how & SATURATES) {
 		jit_vr(j, X86_VMOVAPS, JIT_T, 0, JIT_R);
 		right_by(j, size, how, JIT_T, JIT_U);
@@ -349,7 +372,7 @@ static void shift_small(struct jit *j, unsigned size, unsigned how, unsigned n, 
 			jit_v_imm_elems(j, JIT_T, 2, 16);
 			jit_vr(j, X86_VPMINSD, JIT_U, JIT_U, JIT_T);
 		}
-		split_counts(j, 32, JIT_T);
+		split_counts(j, 2, 32, JIT_T);
 		jit_vr(j, X86_VPSLLVD, JIT_R, JIT_N, JIT_U);
 		round_right(j, 2, how, JIT_T);
 		if (how & SATURATES) {
@@ -389,7 +412,9 @@ static void shift_small(struct jit *j, unsigned size, unsigned how, unsigned n, 
 
 static void shift_by(struct jit *j, const struct a64_args_SSHL_vec *a, unsigned how)
 {
-	if (a->size >= 2) {
+	bool lanes = has_lanes(j, a->size);
+
+	if (lanes) {
 		jit_v_load(j, JIT_N, a->Rn);
 		jit_v_load(j, JIT_M, a->Rm);
 		shift_lanes(j, a->size, how);
@@ -399,14 +424,16 @@ static void shift_by(struct jit *j, const struct a64_args_SSHL_vec *a, unsigned 
 	}
 	jit_v_store_q(j, a->Q, a->Rd, JIT_R);
 	if (how & SATURATES)
-		jit_v_set_qc(j, a->size < 2 || a->Q, a->size < 2 ? JIT_M : JIT_T);
+		jit_v_set_qc(j, !lanes || a->Q, lanes ? JIT_T : JIT_M);
 }
 
 static void shift_by_scalar(struct jit *j, const struct a64_args_SSHL_s *a, unsigned how)
 {
+	bool lanes = has_lanes(j, a->size);
+
 	load_scalar(j, a->size, JIT_N, a->Rn);
 	load_scalar(j, a->size, JIT_M, a->Rm);
-	if (a->size >= 2) {
+	if (lanes) {
 		shift_lanes(j, a->size, how);
 		jit_v_store(j, a->Rd, JIT_R);
 	} else {
@@ -414,7 +441,7 @@ static void shift_by_scalar(struct jit *j, const struct a64_args_SSHL_s *a, unsi
 		jit_v_store_elem(j, a->size, a->Rd, JIT_R);
 	}
 	if (how & SATURATES)
-		jit_v_set_qc(j, true, a->size < 2 ? JIT_M : JIT_T);
+		jit_v_set_qc(j, true, lanes ? JIT_T : JIT_M);
 }
 
 #define SHIFT_BY(name, how) \

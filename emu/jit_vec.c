@@ -90,6 +90,10 @@ void jit_vec_init(struct jit *j)
 		j->host_has |= JIT_BMI;
 	if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && b & bit_SHA)
 		j->host_has |= JIT_SHA;
+	/* Like AVX2, these are supported only where the operating system has enabled their state in XCR0. */
+	if (!(j->debug & EMU_JIT_NO_AVX512) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+	    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd"))
+		j->host_has |= JIT_AVX512 | (__builtin_cpu_supports("avx512bitalg") ? JIT_BITALG : 0);
 	while (x86_here(&j->buf) % 16)
 		x86_u8(&j->buf, 0xcc);
 	j->v_consts = x86_here(&j->buf);
@@ -137,14 +141,16 @@ void jit_v_imm(struct jit *j, unsigned xmm, uint64_t val)
 		jit_v_zero(j, xmm);
 	} else if (val == UINT64_MAX) {
 		jit_v_ones(j, xmm);
-	} else if (val >> 32 == (uint32_t)val) {
-		x86_mov_imm(&j->buf, X86_RAX, (uint32_t)val);
-		x86_v(&j->buf, X86_VMOVD_IN, xmm, 0, x86_r(X86_RAX));
-		jit_vr(j, X86_VPBROADCASTD, xmm, 0, xmm);
 	} else {
-		x86_mov_imm(&j->buf, X86_RAX, val);
-		x86_v(&j->buf, X86_VMOVD_IN | X86_W, xmm, 0, x86_r(X86_RAX));
-		jit_vr(j, X86_VPBROADCASTQ, xmm, 0, xmm);
+		bool words = val >> 32 == (uint32_t)val;
+		uint32_t w = words ? 0 : X86_W;
+		x86_mov_imm(&j->buf, X86_RAX, words ? (uint32_t)val : val);
+		if (j->host_has & JIT_AVX512) {
+			jit_vr(j, X86_VPBROADCASTD_GPR | w, xmm, 0, X86_RAX);
+		} else {
+			jit_vr(j, X86_VMOVD_IN | w, xmm, 0, X86_RAX);
+			jit_vr(j, words ? X86_VPBROADCASTD : X86_VPBROADCASTQ, xmm, 0, xmm);
+		}
 	}
 }
 
@@ -154,10 +160,10 @@ const uint32_t jit_v_add[4] = { X86_VPADDB, X86_VPADDW, X86_VPADDD, X86_VPADDQ }
 const uint32_t jit_v_sub[4] = { X86_VPSUBB, X86_VPSUBW, X86_VPSUBD, X86_VPSUBQ };
 const uint32_t jit_v_eq[4] = { X86_VPCMPEQB, X86_VPCMPEQW, X86_VPCMPEQD, X86_VPCMPEQQ };
 const uint32_t jit_v_gt[4] = { X86_VPCMPGTB, X86_VPCMPGTW, X86_VPCMPGTD, X86_VPCMPGTQ };
-const uint32_t jit_v_smax[3] = { X86_VPMAXSB, X86_VPMAXSW, X86_VPMAXSD };
-const uint32_t jit_v_smin[3] = { X86_VPMINSB, X86_VPMINSW, X86_VPMINSD };
-const uint32_t jit_v_umax[3] = { X86_VPMAXUB, X86_VPMAXUW, X86_VPMAXUD };
-const uint32_t jit_v_umin[3] = { X86_VPMINUB, X86_VPMINUW, X86_VPMINUD };
+const uint32_t jit_v_smax[4] = { X86_VPMAXSB, X86_VPMAXSW, X86_VPMAXSD, X86_VPMAXSQ };
+const uint32_t jit_v_smin[4] = { X86_VPMINSB, X86_VPMINSW, X86_VPMINSD, X86_VPMINSQ };
+const uint32_t jit_v_umax[4] = { X86_VPMAXUB, X86_VPMAXUW, X86_VPMAXUD, X86_VPMAXUQ };
+const uint32_t jit_v_umin[4] = { X86_VPMINUB, X86_VPMINUW, X86_VPMINUD, X86_VPMINUQ };
 const uint32_t jit_v_unpack_low[4] = { X86_VPUNPCKLBW, X86_VPUNPCKLWD, X86_VPUNPCKLDQ, X86_VPUNPCKLQDQ };
 const uint32_t jit_v_unpack_high[4] = { X86_VPUNPCKHBW, X86_VPUNPCKHWD, X86_VPUNPCKHDQ, X86_VPUNPCKHQDQ };
 const uint32_t jit_v_broadcast[4] = { X86_VPBROADCASTB, X86_VPBROADCASTW, X86_VPBROADCASTD, X86_VPBROADCASTQ };
@@ -281,6 +287,8 @@ void jit_v_shift_right(struct jit *j, bool is_signed, unsigned size, unsigned ds
 			jit_vr(j, X86_VPXOR, dst, dst, JIT_Z);
 			jit_vr(j, X86_VPSUBB, dst, dst, JIT_Z);
 		}
+	} else if (is_signed && size == 3 && j->host_has & JIT_AVX512) {
+		x86_ev_shift(b, X86_VPSRA, X86_W, dst, src, count);
 	} else if (is_signed && size == 3) {
 		jit_v_zero(j, JIT_Z);
 		jit_vr(j, X86_VPCMPGTQ, JIT_Z, JIT_Z, src);

@@ -3,7 +3,8 @@
  * What the translators of floating point and Advanced SIMD (emu/jit_simd_*.c,
  * emu/jit_fp*.c) share. They need AVX2 on the host: without it their
  * instructions are calls of the interpreter, as are the forms that
- * emu/jit_ops_simd.def leaves out.
+ * emu/jit_ops_simd.def leaves out. Where one instruction of AVX-512VL does what
+ * takes AVX2 several, it is used if the host has it (JIT_AVX512).
  *
  * Vector registers are used where they are in the host's (emu/jit_vregs.c), or
  * copied to XMM0 to XMM7, where everything else is computed. Whoever uses them
@@ -71,11 +72,21 @@ static inline void jit_v_ones(struct jit *j, unsigned xmm)
 	jit_vr(j, X86_VPCMPEQD, xmm, xmm, xmm);
 }
 
+/* dst = a function of dst, b and c by bits, written as one of X86_TERN_*. JIT_AVX512. */
+static inline void jit_v_ternary(struct jit *j, unsigned dst, unsigned b, unsigned c, int function)
+{
+	x86_vri(&j->buf, X86_VPTERNLOGQ, dst, b, c, function & 0xff);
+}
+
 /* dst = ~src, not the same. */
 static inline void jit_v_not(struct jit *j, unsigned dst, unsigned src)
 {
-	jit_v_ones(j, dst);
-	jit_vr(j, X86_VPXOR, dst, dst, src);
+	if (j->host_has & JIT_AVX512) {
+		jit_v_ternary(j, dst, src, src, ~X86_TERN_C);
+	} else {
+		jit_v_ones(j, dst);
+		jit_vr(j, X86_VPXOR, dst, dst, src);
+	}
 }
 
 /* Two copies of a constant. Clobbers RAX. */
@@ -164,7 +175,7 @@ void jit_v_set_qc(struct jit *j, bool q, unsigned xmm);
 
 /* Opcodes by size of element. */
 extern const uint32_t jit_v_add[4], jit_v_sub[4], jit_v_eq[4], jit_v_gt[4];
-extern const uint32_t jit_v_smax[3], jit_v_smin[3], jit_v_umax[3], jit_v_umin[3];
+extern const uint32_t jit_v_smax[4], jit_v_smin[4], jit_v_umax[4], jit_v_umin[4]; /* the last: JIT_AVX512 */
 extern const uint32_t jit_v_unpack_low[4], jit_v_unpack_high[4], jit_v_broadcast[4];
 extern const uint32_t jit_v_sx[3], jit_v_zx[3];
 

@@ -85,6 +85,7 @@ enum emu_jit_debug {
 	EMU_JIT_NO_FAST_MEM = 1 << 3,   /* every access of memory takes the slow path */
 	EMU_JIT_NO_NATIVE = 1 << 4,     /* every instruction is a call of the interpreter */
 	EMU_JIT_NO_AVX2 = 1 << 5,       /* those on vectors are, as where the host lacks AVX2 */
+	EMU_JIT_NO_AVX512 = 1 << 6,     /* as where the host lacks AVX-512VL */
 };
 
 /* How translated code reaches the guest's memory. */

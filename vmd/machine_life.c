@@ -196,6 +196,7 @@ static unsigned jit_debug(const struct proto_machine_definition *d)
 		[PROTO_JIT_DEBUG_ONE_INSN] = EMU_JIT_ONE_INSN,       [PROTO_JIT_DEBUG_NO_CHAIN] = EMU_JIT_NO_CHAIN,
 		[PROTO_JIT_DEBUG_NO_FAST_MEM] = EMU_JIT_NO_FAST_MEM, [PROTO_JIT_DEBUG_NO_NATIVE] = EMU_JIT_NO_NATIVE,
 		[PROTO_JIT_DEBUG_NO_PAGE_ARRAY] = EMU_JIT_NO_PAGE_ARRAY, [PROTO_JIT_DEBUG_NO_AVX2] = EMU_JIT_NO_AVX2,
+		[PROTO_JIT_DEBUG_NO_AVX512] = EMU_JIT_NO_AVX512,
 	};
 	unsigned all = 0;
 	for (size_t i = 0; i < d->n_jit_debug; i++)

@@ -5,7 +5,7 @@
 . "${srcdir:-.}/tests/e2e/lib.sh"
 need_guests 6.1/Image initrd.cpio.gz
 
-for mode in ${FORCED:-tiny-cache one-insn no-chain no-fast-mem no-native no-avx2 no-page-array}; do
+for mode in ${FORCED:-tiny-cache one-insn no-chain no-fast-mem no-native no-avx2 no-avx512 no-page-array}; do
 	case $mode in
 	tiny-cache)
 		options='--jit-cache 512K' ;;

@@ -735,6 +735,7 @@ START_TEST(forced_modes)
 		{ "no fast memory", 0, EMU_JIT_NO_FAST_MEM },
 		{ "nothing native", 0, EMU_JIT_NO_NATIVE },
 		{ "no AVX2", 0, EMU_JIT_NO_AVX2 },
+		{ "no AVX-512", 0, EMU_JIT_NO_AVX512 },
 		{ "tiny cache", EMU_JIT_CACHE_MIN, 0 },
 		{ "all at once", EMU_JIT_CACHE_MIN,
 			EMU_JIT_ONE_INSN | EMU_JIT_NO_CHAIN | EMU_JIT_NO_FAST_MEM | EMU_JIT_NO_NATIVE },
