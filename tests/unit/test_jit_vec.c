@@ -407,6 +407,8 @@ static void try_all(void)
 
 START_TEST(against_the_interpreter)
 {
+	printf("JIT: AVX2 %d, AVX-512VL %d, BITALG %d\n", !!(m.cpu->jit->host_has & JIT_VEC),
+		!!(m.cpu->jit->host_has & JIT_AVX512), !!(m.cpu->jit->host_has & JIT_BITALG));
 	try_all();
 }
 END_TEST

@@ -488,6 +488,17 @@ START_TEST(shifts_of_avx512)
 }
 END_TEST
 
+/* The bits of `reg`, `src` and `src2`, from the top, are the number of the result's bit in the immediate. */
+START_TEST(truth_tables)
+{
+	for (unsigned bit = 0; bit < 8; bit++) {
+		ck_assert_uint_eq(X86_TERN_A >> bit & 1, bit >> 2);
+		ck_assert_uint_eq(X86_TERN_B >> bit & 1, bit >> 1 & 1);
+		ck_assert_uint_eq(X86_TERN_C >> bit & 1, bit & 1);
+	}
+}
+END_TEST
+
 /* Loads of a scalar have no source; between registers they would. */
 START_TEST(scalar_loads)
 {
@@ -514,6 +525,7 @@ int main(void)
 	tcase_add_test(tcase, places);
 	tcase_add_test(tcase, shifts_by_immediates);
 	tcase_add_test(tcase, shifts_of_avx512);
+	tcase_add_test(tcase, truth_tables);
 	tcase_add_test(tcase, scalar_loads);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite, CK_NOFORK);
