@@ -75,6 +75,13 @@ static void make_thunks(struct jit *j)
 		x86_pop(b, saved[i]);
 	x86_ret(b);
 
+	/* Jumped to: RAX is the new PC, RDX the table of jumps, RCX 4 times the index of the first place, which has another. */
+	j->thunk_second = x86_here(b);
+	x86_alu_imm(b, X86_XOR, 0, x86_r(X86_RCX), (int32_t)jit_jump_second(0) << 2);
+	x86_alu(b, X86_CMP, X86_W, X86_RAX, x86_mx(X86_RDX, X86_RCX, 2, (int32_t)offsetof(struct jit_jump, pc)));
+	x86_jcc_to(b, X86_NE, j->thunk_exit_pc);
+	x86_jmp_rm(b, x86_mx(X86_RDX, X86_RCX, 2, (int32_t)offsetof(struct jit_jump, code)));
+
 	/* Called: see jit_call. RAX is the function. */
 	j->thunk_call = x86_here(b);
 	move_pinned(b, false);
@@ -164,7 +171,9 @@ static const uint8_t *code_now(struct emu_cpu *cpu)
 	struct jit *j = cpu->jit;
 
 	prepare(cpu);
-	const struct jit_jump *jump = &j->now->jumps[cpu->pstate.btype * JIT_JUMPS + jit_jump_index(cpu->pc)];
+	const struct jit_jump *jumps = &j->now->jumps[cpu->pstate.btype * JIT_JUMPS], *jump = &jumps[jit_jump_index(cpu->pc)];
+	if (jump->pc != cpu->pc)
+		jump = &jumps[jit_jump_second(jit_jump_index(cpu->pc))];
 	if (jump->pc == cpu->pc) {
 		cpu->pstate.btype = 0;
 		return jump->code;

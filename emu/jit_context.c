@@ -32,10 +32,24 @@ enum {
 
 /* ---- Tables ---- */
 
-/* An empty entry has PC 0, for which no other place than the first is looked up; that has one for which another is. */
+/* An empty entry has PC 0, for which no other places than the first two are looked up; those have one for which
+ * others are. */
 static void empty_entry(struct jit_context *context, unsigned at)
 {
-	context->jumps[at].pc = at % JIT_JUMPS ? 0 : 4;
+	context->jumps[at] = (struct jit_jump){ .pc = at % JIT_JUMPS < 2 ? 8 : 0 };
+}
+
+static void set_entry(struct jit_context *context, unsigned at, const struct jit_jump *jump)
+{
+	_Static_assert(JIT_BTYPES * JIT_JUMPS <= 1 << 16, "the log has the index of any entry");
+	/* What is not empty is in the log. */
+	if (!context->jumps[at].code) {
+		if (context->n_logged < JIT_CONTEXT_LOG)
+			context->log[context->n_logged++] = (uint16_t)at;
+		else
+			context->n_logged = JIT_CONTEXT_LOG + 1;
+	}
+	context->jumps[at] = *jump;
 }
 
 static void empty_tables(struct jit_context *context)
@@ -49,7 +63,8 @@ static void empty_tables(struct jit_context *context)
 			empty_entry(context, context->log[i]);
 	}
 	for (unsigned t = 0; t < JIT_BTYPES; t++)
-		empty_entry(context, t * JIT_JUMPS);
+		for (unsigned i = 0; i < 2; i++)
+			empty_entry(context, t * JIT_JUMPS + i);
 	context->n_logged = context->tables = 0;
 }
 
@@ -60,12 +75,10 @@ void jit_context_enter(struct jit *j, uint64_t pc, unsigned btype, const uint8_t
 	const struct emu_xtlb_entry *e = &j->cpu->xview[pc >> 55 & 1][pc >> EMU_PAGE_BITS & (EMU_TLB_SIZE - 1)];
 	unsigned shift = e->phys >> EMU_PHYS_SHIFT_POS & 31;
 
-	context->jumps[at] = (struct jit_jump){ .pc = pc, .code = code };
+	if (context->jumps[at].code && context->jumps[at].pc != pc)
+		set_entry(context, jit_jump_second(at), &context->jumps[at]);
+	set_entry(context, at, &(struct jit_jump){ .pc = pc, .code = code });
 	context->tables |= 1u << btype;
-	if (context->n_logged < JIT_CONTEXT_LOG)
-		context->log[context->n_logged++] = (uint16_t)at;
-	else
-		context->n_logged = JIT_CONTEXT_LOG + 1;
 	context->pages[page / 64] |= UINT64_C(1) << page % 64;
 	context->chunks[chunk / 64] |= UINT64_C(1) << chunk % 64;
 	if (shift)

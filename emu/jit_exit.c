@@ -112,10 +112,8 @@ static void exit_in_page(struct jit *j, uint64_t target)
 
 static void miss_piece(struct jit *j, const struct jit_slow *s)
 {
-	if (s->kind) {
-		x86_op(&j->buf, 0xc6, 0, JIT_CPU(pstate.btype));
-		x86_u8(&j->buf, s->kind);
-	}
+	x86_op(&j->buf, 0xc6, 0, JIT_CPU(pstate.btype));
+	x86_u8(&j->buf, s->kind);
 	x86_jmp_to(&j->buf, j->thunk_exit_pc);
 }
 
@@ -126,7 +124,10 @@ static void look_up_rax(struct jit *j, unsigned btype)
 	int32_t table = (int32_t)(btype * JIT_JUMPS * sizeof(struct jit_jump));
 
 	if (j->debug & EMU_JIT_NO_CHAIN) {
-		miss_piece(j, &(struct jit_slow){ .kind = (uint8_t)btype });
+		if (btype)
+			miss_piece(j, &(struct jit_slow){ .kind = (uint8_t)btype });
+		else
+			x86_jmp_to(b, j->thunk_exit_pc);
 		j->ended = true;
 		return;
 	}
@@ -138,12 +139,20 @@ static void look_up_rax(struct jit *j, unsigned btype)
 	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RCX), (JIT_JUMPS - 1) << 2);
 	_Static_assert(sizeof(struct jit_jump) == 4 << 2, "four times a jump's index, times 4, is its offset");
 	x86_alu_imm(b, X86_CMP, 0, JIT_CPU(attention), 0);
-	struct jit_slow *s = jit_slow_add(j, miss_piece);
-	s->kind = (uint8_t)btype;
-	s->branch[0] = x86_jcc(b, X86_NE);
+	struct jit_slow *s = NULL;
+	if (btype) {
+		s = jit_slow_add(j, miss_piece);
+		s->kind = (uint8_t)btype;
+		s->branch[0] = x86_jcc(b, X86_NE);
+	} else {
+		x86_jcc_to(b, X86_NE, j->thunk_exit_pc);
+	}
 	x86_alu(b, X86_CMP, X86_W, X86_RAX,
 		x86_mx(X86_RDX, X86_RCX, 2, table + (int32_t)offsetof(struct jit_jump, pc)));
-	s->branch[1] = x86_jcc(b, X86_NE);
+	if (btype)
+		s->branch[1] = x86_jcc(b, X86_NE);
+	else
+		x86_jcc_to(b, X86_NE, j->thunk_second);
 	x86_jmp_rm(b, x86_mx(X86_RDX, X86_RCX, 2, table + (int32_t)offsetof(struct jit_jump, code)));
 	j->ended = true;
 }

@@ -247,10 +247,15 @@ struct jit_jump {
 	const uint8_t *code;
 };
 /* Where a table has a PC: programs are laid out in pages, so what is above those bits counts too. */
-enum { JIT_JUMPS = 8192, JIT_JUMP_FOLD = 13, JIT_BTYPES = 4 };
+enum { JIT_JUMPS = 16384, JIT_JUMP_FOLD = 14, JIT_BTYPES = 4 };
 static inline unsigned jit_jump_index(uint64_t pc)
 {
 	return ((uint32_t)pc ^ (uint32_t)pc >> JIT_JUMP_FOLD) >> 2 & (JIT_JUMPS - 1);
+}
+/* Where what was there goes when another PC takes its place. */
+static inline unsigned jit_jump_second(unsigned index)
+{
+	return index ^ 1;
 }
 
 enum {
@@ -316,6 +321,7 @@ struct jit {
 	uint8_t op_kind[A64_OP_COUNT]; /* JIT_OP_* */
 	uint32_t usual[1 << (32 - A64_TOP_POS)]; /* by the top bits: see emu/jit_translate.c */
 	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_call, thunk_exit_link, thunk_call; /* emu/jit.c */
+	uint32_t thunk_second;      /* the same: see look_up_rax */
 	uint32_t thunk_site[2];     /* emu/jit_site.c: of blocks with the usual registers, and with others */
 	uint32_t to_part;           /* the site to be parted; 0: none */
 	uint32_t v_consts;          /* constants of emu/jit_vec.c */
