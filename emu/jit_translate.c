@@ -348,7 +348,7 @@ static void extend_loop(struct jit *j, struct ahead *ahead)
 	for (pc = target; n < MOST && pc < j->block_pc; pc += 4) {
 		struct jit_insn *insn = &j->insn[n++];
 		jit_decode(j, word_at(j, pc), insn);
-		if (!(insn->props & JIT_ENDS) || goes_on_behind(insn, pc, ahead))
+		if (!(insn->props & JIT_ENDS))
 			continue;
 		if (jit_branch_target(insn, pc, &again) && insn->op != A64_BL &&
 		    (again == j->block_pc || (pc + 4 == j->block_pc && is_conditional(insn)))) {
@@ -356,8 +356,10 @@ static void extend_loop(struct jit *j, struct ahead *ahead)
 			j->seam_target = target;
 			j->n = n;
 			j->loops = true;
+			break;
 		}
-		break;
+		if (!goes_on_behind(insn, pc, ahead))
+			break;
 	}
 }
 
