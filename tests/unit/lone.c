@@ -9,7 +9,9 @@
 static bool stop_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
 {
 	struct lone *l = opaque;
-	atomic_fetch_or(&l->cpu->attention, EMU_ATT_STOP);
+
+	if (value == LONE_STOP)
+		atomic_fetch_or(&l->cpu->attention, EMU_ATT_STOP);
 	return true;
 }
 
@@ -58,8 +60,8 @@ void lone_put_vectors(struct lone *l, uint32_t at)
 {
 	static const uint32_t code[] = {
 		0xd518d080, /* msr tpidr_el1, x0 */
-		0xd2b00000, /* mov x0, #0x80000000 */
-		0xb900001f, /* str wzr, [x0] */
+		0xd2b38b40, /* mov x0, #0x9c5a0000 */
+		0xb9000000, /* str w0, [x0] */
 		0x14000000, /* b . */
 	};
 	for (unsigned v = 0; v < 16; v++)

@@ -76,7 +76,7 @@ static void make_tables(struct lone *e)
 	uint32_t l1 = TABLE_AT, l2 = TABLE_AT + 0x1000, l3 = TABLE_AT + 0x2000;
 
 	put64(e, l1 + 8, (RAM_BASE + l2) | VALID);
-	put64(e, l1 + 16, LONE_STOP | BLOCK | AF | RW_EL1 | DEVICE);
+	put64(e, l1 + 16, 0x80000000 | BLOCK | AF | RW_EL1 | DEVICE);
 	put64(e, l2, RAM_BASE | BLOCK | AF | INNER | RO_ALL);
 	put64(e, l2 + 8, (RAM_BASE + l3) | VALID);
 	for (unsigned i = 0; i < WINDOW_PAGES; i++) {
@@ -309,8 +309,8 @@ static uint64_t random_value(void)
 		return random64();
 	case 1:
 		return (uint64_t)(int64_t)(int8_t)random64();
-	case 2: /* not the device */
-		return UINT64_C(1) << (below(32) + (below(2) ? 32 : 0)) & ~LONE_STOP;
+	case 2:
+		return UINT64_C(1) << (below(32) + (below(2) ? 32 : 0));
 	case 3:
 		return random64() & 0xffffffff;
 	case 4:
