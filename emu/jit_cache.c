@@ -24,8 +24,8 @@
  *
  * The tables of blocks and of faults are rings in the same order; if one of them
  * is full, the oldest region goes, too. All sizes are in proportion to the cache;
- * memory is touched as it is needed, and a little before by emu/jit_ahead.c. Thread: the vCPU's own, from the loop,
- * when no translated code is running.
+ * memory is touched as it is needed, and a little before by emu/jit_ahead.c.
+ * Thread: the vCPU's own, from the loop, when no translated code is running.
  */
 #include "emu/jit_priv.h"
 

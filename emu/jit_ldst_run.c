@@ -25,9 +25,7 @@
 #include "emu/jit_ldst_priv.h"
 
 #include "emu/access_priv.h"
-#include "emu/code_priv.h"
 #include "emu/jit_vec_priv.h"
-#include "emu/sys_priv.h"
 
 enum { MAX_INSNS = 24, MAX_BYTES = 2048 };
 

@@ -5,7 +5,6 @@
  */
 #include "emu/jit_ldst_priv.h"
 
-#include "emu/access_priv.h"
 #include "emu/jit_vec_priv.h"
 
 /* ---- One register ---- */
