@@ -19,7 +19,7 @@ static void join_piece(struct jit *j, const struct jit_slow *s)
 	/* They will be counted. */
 	if (passed)
 		x86_alu_imm(&j->buf, X86_SUB, X86_W, JIT_CPU(retired), passed);
-	jit_v_match(j, &s->resume_vregs);
+	jit_v_match(j, &j->saved_vregs[s->resume_vregs]);
 	x86_jmp_to(&j->buf, s->resume);
 }
 

@@ -214,11 +214,6 @@ void jit_cache_make_room(struct jit *j)
 
 /* ---- Jumps between blocks ---- */
 
-bool jit_cache_is_near(struct jit *j, uint32_t a, uint32_t b)
-{
-	return region_of(j, a) == region_of(j, b);
-}
-
 void jit_cache_link(struct jit *j, uint32_t branch, uint32_t target)
 {
 	struct jit_region *region = region_of(j, target);

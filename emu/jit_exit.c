@@ -15,24 +15,19 @@ struct jit_slow *jit_slow_add(struct jit *j, void (*emit)(struct jit *j, const s
 {
 	struct jit_slow *s = &j->slow[j->n_slow++];
 
-	/* All but resume_vregs, which goes with `resume`: there are many of these. */
-	memset(s, 0, offsetof(struct jit_slow, vregs));
-	s->emit = emit;
-	s->pc = j->pc;
-	s->index = j->i;
-	s->vregs = j->vregs;
+	*s = (struct jit_slow){ .emit = emit, .pc = j->pc, .index = (uint8_t)j->i, .vregs = jit_v_save(j) };
 	return s;
 }
 
 void jit_slow_resume(struct jit *j, struct jit_slow *s)
 {
 	s->resume = x86_here(&j->buf);
-	s->resume_vregs = j->vregs;
+	s->resume_vregs = jit_v_save(j);
 }
 
 void jit_slow_return(struct jit *j, const struct jit_slow *s)
 {
-	jit_v_restore(j, &s->resume_vregs);
+	jit_v_restore(j, &j->saved_vregs[s->resume_vregs]);
 	x86_jmp_to(&j->buf, s->resume);
 }
 
@@ -66,9 +61,10 @@ void jit_before_raise(struct jit *j, const struct jit_slow *s)
 }
 
 /* The instructions up to the current one have been executed. */
-static void count_retired(struct jit *j)
+static inline void count_retired(struct jit *j)
 {
-	x86_alu_imm(&j->buf, X86_ADD, X86_W, JIT_CPU(retired), (int32_t)j->i + 1);
+	_Static_assert(JIT_MAX_INSNS <= INT8_MAX, "it fits");
+	x86_alu_imm8(&j->buf, X86_ADD, X86_W, JIT_CPU(retired), j->i + 1);
 }
 
 /* All guest registers are where the next block expects them. */
@@ -82,7 +78,7 @@ static void leave(struct jit *j)
 static void exit_pc_piece(struct jit *j, const struct jit_slow *s)
 {
 	leave(j);
-	x86_mov_imm(&j->buf, X86_RAX, s->arg);
+	x86_mov_imm_here(&j->buf, X86_RAX, s->arg);
 	x86_jmp_to(&j->buf, j->thunk_exit_pc);
 }
 
@@ -203,17 +199,19 @@ void jit_set_guard(struct jit *j, uint32_t branch, uint32_t gen)
 /* Another process may run the same code: what it has linked stays, while the table serves the others. */
 static void guard_piece(struct jit *j, const struct jit_slow *s)
 {
-	struct x86_buf *b = &j->buf;
-	int32_t jump = (int32_t)(jit_jump_index(s->arg) * sizeof(struct jit_jump));
+	struct x86_buf b = j->buf;
+	uint32_t jump = (uint32_t)(jit_jump_index(s->arg) * sizeof(struct jit_jump));
+	uint32_t pc = jump + offsetof(struct jit_jump, pc), code = jump + offsetof(struct jit_jump, code);
 
-	x86_mov_imm(b, X86_RAX, s->arg);
-	x86_load(b, X86_W, X86_RDX, JIT_CPU(jit_hot.jumps));
-	x86_alu(b, X86_CMP, X86_W, X86_RAX, x86_m(X86_RDX, jump + (int32_t)offsetof(struct jit_jump, pc)));
-	uint32_t miss = x86_jcc(b, X86_NE);
-	x86_jmp_rm(b, x86_m(X86_RDX, jump + (int32_t)offsetof(struct jit_jump, code)));
-	x86_bind_here(b, miss);
-	x86_mov_imm(b, X86_RCX, s->branch[1] | JIT_LINK_GUARDED);
-	x86_jmp_to(b, j->thunk_exit_link);
+	x86_mov_imm_here(&b, X86_RAX, s->arg);
+	x86_load(&b, X86_W, X86_RDX, JIT_CPU(jit_hot.jumps));
+	x86_plain_here(&b, X86_CMP_LOAD | X86_W, X86_RAX, x86_m32(X86_RDX, pc));
+	uint32_t miss = x86_jcc(&b, X86_NE);
+	x86_plain_here(&b, X86_GROUP5, X86_G5_JMP, x86_m32(X86_RDX, code));
+	x86_bind_here(&b, miss);
+	x86_mov_imm_here(&b, X86_RCX, s->branch[1] | JIT_LINK_GUARDED);
+	x86_jmp_to(&b, j->thunk_exit_link);
+	j->buf.p = b.p;
 }
 
 static void exit_to_page(struct jit *j, uint64_t target)

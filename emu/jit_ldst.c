@@ -40,12 +40,13 @@
 /* Behind the block: an unaligned access within its page goes on after all, others join the site. */
 static void crossing_piece(struct jit *j, const struct jit_slow *s)
 {
-	struct x86_buf *b = &j->buf;
+	struct x86_buf b = j->buf;
 
-	x86_alu_imm(b, X86_AND, 0, x86_r(X86_RAX), EMU_PAGE_MASK);
-	x86_alu_imm(b, X86_CMP, 0, x86_r(X86_RAX), (int32_t)(EMU_PAGE_SIZE - s->bytes));
-	x86_mov_rr(b, X86_W, X86_RAX, s->reg);
-	x86_jcc_to(b, X86_BE, s->resume);
+	x86_alu_imm32(&b, X86_AND, 0, x86_r(X86_RAX), EMU_PAGE_MASK);
+	x86_alu_imm32(&b, X86_CMP, 0, x86_r(X86_RAX), (uint32_t)EMU_PAGE_SIZE - s->bytes);
+	x86_mov_rr(&b, X86_W, X86_RAX, s->reg);
+	x86_jcc_to(&b, X86_BE, s->resume);
+	j->buf.p = b.p;
 	/* falls into the site, which is emitted next */
 }
 

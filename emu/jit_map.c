@@ -132,14 +132,19 @@ static void place(struct jit *j, unsigned n, unsigned reg)
 	j->x[n] = reg != X86_NO_REG ? x86_r(reg) : jit_x_home(n);
 }
 
+const uint8_t jit_usual_map[JIT_PINNED] = { 0, 1, 2, 3, 4, 5, 19, 20, 31 };
+
 void jit_map_init(struct jit *j)
 {
+	memcpy(j->map, jit_usual_map, sizeof(j->map));
 	for (unsigned n = 0; n < 32; n++)
 		place(j, n, jit_pin[n]);
 }
 
 void jit_map_usual(struct jit *j)
 {
+	if (j->n_swaps)
+		memcpy(j->map, jit_usual_map, sizeof(j->map));
 	while (j->n_swaps) {
 		const struct jit_swap *swap = &j->swap[--j->n_swaps];
 		place(j, swap->now, X86_NO_REG);
@@ -154,6 +159,9 @@ void jit_map_swap(struct jit *j, unsigned usual, unsigned now)
 	j->swap[j->n_swaps++] = (struct jit_swap){ .reg = (uint8_t)reg, .usual = (uint8_t)usual, .now = (uint8_t)now };
 	place(j, now, reg);
 	place(j, usual, X86_NO_REG);
+	for (unsigned i = 0; i < JIT_PINNED; i++)
+		if (jit_usual_map[i] == usual)
+			j->map[i] = (uint8_t)now;
 }
 
 /* A bit for each that has been counted so many times. */

@@ -63,7 +63,7 @@ static const void *const combined[2] = { (const void *)combined_ia, (const void 
 
 /* ---- With a key ---- */
 
-/* RAX = s->fn of X[s->reg] (31: SP) and the modifier X[s->reg2]. */
+/* RAX = the function s->arg of X[s->reg] (31: SP) and the modifier X[s->reg2]. */
 static void compute(struct jit *j, const struct jit_slow *s)
 {
 	jit_before_raise(j, s);
@@ -72,7 +72,7 @@ static void compute(struct jit *j, const struct jit_slow *s)
 		x86_mov_imm(&j->buf, X86_RDX, 0);
 	else
 		jit_copy(j, X86_W, X86_RDX, s->reg2);
-	jit_call(j, s->fn);
+	jit_call(j, (const void *)(uintptr_t)s->arg);
 }
 
 static void register_piece(struct jit *j, const struct jit_slow *s)
@@ -93,7 +93,7 @@ static void if_enabled(struct jit *j, unsigned key, const void *fn, unsigned n, 
 {
 	struct jit_slow *s = jit_slow_add(j, piece);
 
-	s->fn = fn;
+	s->arg = (uint64_t)(uintptr_t)fn;
 	s->reg = (uint8_t)n;
 	s->reg2 = (uint8_t)modifier;
 	x86_test_imm(&j->buf, 0, JIT_CPU(sys[EMU_SR_SCTLR_EL1]), (int32_t)enable_bit[key]);

@@ -177,20 +177,20 @@ struct jit_vregs {
 
 /* A piece of code that is emitted behind the block. `emit` may use the members
  * as it likes; pc, index and vregs are those of the instruction, where the piece
- * was added. A piece that calls C code goes back by jit_slow_return. */
+ * was added. A piece that calls C code goes back by jit_slow_return. There are many
+ * of them: each is a line of the host's cache. */
 struct jit_slow {
 	void (*emit)(struct jit *j, const struct jit_slow *s);
 	uint64_t pc;
-	unsigned index;
+	uint64_t arg;
 	uint32_t branch[4]; /* to bind to the piece's start; 0: none */
 	uint32_t resume;    /* where the piece returns to */
 	uint32_t fault;     /* the host instruction that may trap, + 1; 0: none */
-	uint8_t reg, reg2, kind, count;
+	uint16_t vregs, resume_vregs; /* numbers in saved_vregs */
 	uint16_t bytes;
-	const void *fn;
-	uint64_t arg;
-	struct jit_vregs vregs, resume_vregs;
-};
+	uint8_t index;
+	uint8_t reg, reg2, kind, count;
+} __attribute__((aligned(64)));
 
 /* A host register that has another guest register in the current block. */
 enum { JIT_PINNED = 9 };
@@ -314,7 +314,7 @@ struct jit {
 	uint32_t limit;             /* code may be put down to here; the start of the oldest region, or code_end */
 	uint32_t touched;           /* to here there has been code */
 	struct jit_area area[JIT_AREAS];
-	uint32_t region_size;
+	uint32_t region_size;       /* a power of two */
 	unsigned n_regions;
 	struct jit_region *regions;
 	unsigned debug;             /* EMU_JIT_* */
@@ -363,6 +363,7 @@ struct jit {
 	struct x86_rm x[32];        /* as operands */
 	struct jit_swap swap[JIT_PINNED];
 	unsigned n_swaps;
+	uint8_t map[JIT_PINNED];    /* as jit_usual_map */
 	/* Behind the branch insn[seam], where it is taken, come those at seam_target; n: there is no such branch. */
 	unsigned seam;
 	uint64_t seam_target;
@@ -374,6 +375,9 @@ struct jit {
 	bool ended;                 /* the block's code cannot go on here */
 	unsigned n_slow;
 	struct jit_slow slow[JIT_MAX_SLOW];
+	/* What slow paths start from and go back to. The first: none is in the host's registers. */
+	struct jit_vregs saved_vregs[1 + 2 * JIT_MAX_SLOW];
+	unsigned n_saved_vregs;
 
 	/* statistics, for other threads to read: jit_count */
 	uint64_t stats[EMU_STAT_COUNT]; /* times are in ticks of the host's counter */
@@ -400,6 +404,8 @@ static inline void jit_count(struct jit *j, enum emu_stat stat, uint64_t n)
 /* Host registers of guest registers between blocks: X86_NO_REG for those in
  * memory. 31 is SP. A block may have others, in j->pin (emu/jit_map.c). */
 extern const uint8_t jit_pin[32];
+/* And the other way round: the guest registers that have one. */
+extern const uint8_t jit_usual_map[JIT_PINNED];
 
 /* X0 to X30 and SP (31) in memory; and a byte of it. */
 X86_FOLDED struct x86_rm jit_x_byte(unsigned n, unsigned byte)
@@ -526,7 +532,15 @@ struct jit_slow *jit_site_add(struct jit *j, unsigned va, unsigned bytes, unsign
 /* The instruction, or instructions, of the sites from slow[first] on have come to their end. */
 void jit_site_resume(struct jit *j, unsigned first);
 /* The translator of the current instruction, with the sites that it adds. */
-void jit_translate_native(struct jit *j);
+static inline void jit_translate_native(struct jit *j)
+{
+	const struct jit_insn *insn = &j->insn[j->i];
+	unsigned first = j->n_slow;
+
+	jit_ops[insn->op].translate(j, insn->word);
+	if (j->n_slow != first)
+		jit_site_resume(j, first);
+}
 void jit_site_make_thunks(struct jit *j);
 /* Where a run has crossed pages often, translates its accesses one by one; from the loop. */
 void jit_site_part(struct jit *j);
@@ -555,7 +569,10 @@ void jit_cache_make_room(struct jit *j);
 /* Throws all code away: nothing of it is running. */
 void jit_cache_empty(struct jit *j);
 /* Whether two places go at the same time, so that one may jump to the other without jit_cache_link. */
-bool jit_cache_is_near(struct jit *j, uint32_t a, uint32_t b);
+static inline bool jit_cache_is_near(const struct jit *j, uint32_t a, uint32_t b)
+{
+	return ((a - j->code_start) ^ (b - j->code_start)) < j->region_size;
+}
 /* Makes `branch`, which leads to a place in its own block, lead to the block at
  * `target` for as long as that is there. */
 void jit_cache_link(struct jit *j, uint32_t branch, uint32_t target);
@@ -654,9 +671,22 @@ void jit_map_return(struct jit *j);
 /* None is in the host's registers. */
 void jit_v_reset(struct jit *j);
 /* Emits the stores of what is not in memory. */
-void jit_v_flush(struct jit *j);
+void jit_v_store_dirty(struct jit *j);
+static inline void jit_v_flush(struct jit *j)
+{
+	if (j->vregs.dirty)
+		jit_v_store_dirty(j);
+}
 /* The same, and forgets all. */
 void jit_v_forget(struct jit *j);
+/* The number of what is known now in saved_vregs. */
+static inline uint16_t jit_v_save(struct jit *j)
+{
+	if (!(j->vregs.valid | j->vregs.dirty))
+		return 0;
+	j->saved_vregs[++j->n_saved_vregs] = j->vregs;
+	return (uint16_t)j->n_saved_vregs;
+}
 /* Emits the loads of what is in the host's registers in `to`, and not now. */
 void jit_v_restore(struct jit *j, const struct jit_vregs *to);
 /* Goes over to `to`, storing what it does not have as dirty. */

@@ -48,56 +48,51 @@ struct vectors {
 	uint8_t valid, to[JIT_V_SLOTS];       /* where the block goes on */
 };
 
-/* The guest registers of cpu->jit_saved.x: those of jit_pin. */
-static const uint8_t usual_map[JIT_PINNED] = { 0, 1, 2, 3, 4, 5, 19, 20, 31 };
-
 /* ---- Emission ---- */
 
-static void put(struct jit *j, const void *data, size_t size)
+static inline void put(struct x86_buf *b, const void *data, size_t size)
 {
-	memcpy(j->buf.p, data, size);
-	j->buf.p += size;
+	memcpy(b->p, data, size);
+	b->p += size;
 }
 
-/* What the registers in cpu->jit_saved are in this block. */
-static void put_map(struct jit *j)
+static __attribute__((noinline)) void put_vectors(struct jit *j, const struct jit_slow *s)
 {
-	uint8_t map[JIT_PINNED];
+	const struct jit_vregs *from = &j->saved_vregs[s->vregs], *to = &j->saved_vregs[s->resume_vregs];
+	struct vectors v = { .dirty = from->dirty, .valid = to->valid };
 
-	for (unsigned i = 0; i < JIT_PINNED; i++) {
-		map[i] = usual_map[i];
-		for (unsigned k = 0; k < j->n_swaps; k++)
-			if (j->swap[k].usual == usual_map[i])
-				map[i] = j->swap[k].now;
-	}
-	put(j, map, sizeof(map));
+	memcpy(v.n, from->n, sizeof(v.n));
+	memcpy(v.to, to->n, sizeof(v.to));
+	put(&j->buf, &v, sizeof(v));
 }
 
 static void site_piece(struct jit *j, const struct jit_slow *s)
 {
-	const struct jit_vregs *from = &s->vregs, *to = &s->resume_vregs;
-	struct vectors v = { .dirty = from->dirty, .valid = s->resume ? to->valid : 0 };
-	bool has_vectors = v.dirty || v.valid;
+	struct x86_buf b = j->buf;
+	bool has_vectors = (s->vregs | s->resume_vregs) &&
+			   (j->saved_vregs[s->vregs].dirty | j->saved_vregs[s->resume_vregs].valid);
+	bool is_mapped = j->n_swaps != 0;
+	unsigned kind = s->kind | (has_vectors ? HAS_VECTORS : 0u) | (is_mapped ? HAS_MAP : 0u);
 
 	if (s->bytes && s->reg != X86_RCX)
-		x86_mov_rr(&j->buf, X86_W, X86_RCX, s->reg);
-	x86_call_to(&j->buf, j->thunk_site[j->n_swaps > 0]);
-	uint32_t at = x86_here(&j->buf);
-	put(j, &(struct record){ .pc = s->pc, .back = (uint16_t)(at - s->resume), .bytes = s->bytes,
-		.done = (uint8_t)s->index, .count = s->count,
-		.kind = (uint8_t)(s->kind | (has_vectors ? HAS_VECTORS : 0) | (j->n_swaps ? HAS_MAP : 0)) },
-		sizeof(struct record));
+		x86_mov_rr(&b, X86_W, X86_RCX, s->reg);
+	x86_call_to(&b, j->thunk_site[is_mapped]);
+	uint32_t at = x86_here(&b);
+	put(&b, &(struct record){ .pc = s->pc, .back = (uint16_t)(at - s->resume), .bytes = s->bytes,
+		.done = s->index, .count = s->count, .kind = (uint8_t)kind }, sizeof(struct record));
 	if (has_vectors) {
-		memcpy(v.n, from->n, sizeof(v.n));
-		memcpy(v.to, to->n, sizeof(v.to));
-		put(j, &v, sizeof(v));
+		j->buf.p = b.p;
+		put_vectors(j, s);
+		b.p = j->buf.p;
 	}
-	if (j->n_swaps)
-		put_map(j);
-	if (s->kind & JIT_SITE_RUN)
-		put(j, &(uint16_t){ (uint16_t)(at - s->branch[1]) }, sizeof(uint16_t));
-	for (unsigned i = 0; i < s->count; i++)
-		x86_u32(&j->buf, j->insn[s->index + i].word);
+	if (is_mapped)
+		put(&b, j->map, JIT_PINNED);
+	if (kind & JIT_SITE_RUN)
+		put(&b, &(uint16_t){ (uint16_t)(at - s->branch[1]) }, sizeof(uint16_t));
+	x86_u32(&b, j->insn[s->index].word);
+	for (unsigned i = 1; i < s->count; i++)
+		x86_u32(&b, j->insn[s->index + i].word);
+	j->buf.p = b.p;
 }
 
 struct jit_slow *jit_site_add(struct jit *j, unsigned va, unsigned bytes, unsigned kind)
@@ -243,8 +238,8 @@ static void enter_as(struct jit *j, const struct site *s)
 {
 	jit_map_usual(j);
 	for (unsigned i = 0; i < JIT_PINNED; i++)
-		if (s->map && s->map[i] != usual_map[i])
-			jit_map_swap(j, usual_map[i], s->map[i]);
+		if (s->map && s->map[i] != jit_usual_map[i])
+			jit_map_swap(j, jit_usual_map[i], s->map[i]);
 	memcpy(j->vregs.n, s->v.n, sizeof(j->vregs.n));
 	j->vregs.dirty = s->v.dirty;
 	jit_v_flush(j);
@@ -257,7 +252,7 @@ static void translate_apart(struct jit *j, const struct site *s, uint32_t resume
 	struct jit_vregs to = { .valid = s->v.valid };
 
 	j->block_flags = JIT_FLAG_SP_CHECK;
-	j->n_slow = 0;
+	j->n_slow = j->n_saved_vregs = 0;
 	j->n = j->seam = s->r.done + s->r.count;
 	j->ended = j->sp_checked = false;
 	j->eflags = JIT_EFLAGS_NONE;
@@ -304,8 +299,8 @@ static void move_vectors(struct jit *j, uint32_t op)
 static void move_general(struct jit *j, uint32_t op, bool mapped)
 {
 	for (unsigned i = 0; i < JIT_PINNED; i++)
-		x86_op(&j->buf, op | X86_W, jit_pin[usual_map[i]],
-			mapped ? JIT_CPU(jit_saved.x[i]) : jit_x_home(usual_map[i]));
+		x86_op(&j->buf, op | X86_W, jit_pin[jit_usual_map[i]],
+			mapped ? JIT_CPU(jit_saved.x[i]) : jit_x_home(jit_usual_map[i]));
 }
 
 /* Called, with the record behind the call and `va` in RCX. */

@@ -388,16 +388,6 @@ static void decode_block(struct jit *j)
 
 /* ---- Translation ---- */
 
-void jit_translate_native(struct jit *j)
-{
-	const struct jit_insn *insn = &j->insn[j->i];
-	unsigned first = j->n_slow;
-
-	jit_ops[insn->op].translate(j, insn->word);
-	if (j->n_slow != first)
-		jit_site_resume(j, first);
-}
-
 static void translate_insn(struct jit *j)
 {
 	struct jit_insn *insn = &j->insn[j->i];
@@ -446,7 +436,10 @@ void jit_emit_slow(struct jit *j)
 		}
 		if (s->fault)
 			jit_cache_add_fault(j, s->fault - 1, x86_here(&j->buf));
-		j->vregs = s->vregs;
+		if (s->vregs)
+			j->vregs = j->saved_vregs[s->vregs];
+		else
+			j->vregs.valid = j->vregs.dirty = 0;
 		j->pc = s->pc;
 		j->i = s->index;
 		s->emit(j, s);
@@ -463,13 +456,12 @@ struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const u
 	jit_block_begin(j);
 	j->block_flags = flags;
 	j->host = host;
-	j->n_slow = 0;
+	j->n_slow = j->n_saved_vregs = 0;
 	j->ended = j->sp_checked = false;
 	j->eflags = JIT_EFLAGS_NONE;
 	decode_block(j);
 
-	while (x86_here(&j->buf) % 16)
-		x86_u8(&j->buf, 0xcc);
+	x86_align16(&j->buf);
 	j->block_code = x86_here(&j->buf);
 	jit_map_enter(j);
 	for (j->i = 0; j->i < j->n; j->i++) {

@@ -50,10 +50,9 @@ static void clean(struct jit *j, unsigned slots)
 	r->dirty &= (uint8_t)~slots;
 }
 
-void jit_v_flush(struct jit *j)
+void jit_v_store_dirty(struct jit *j)
 {
-	if (j->vregs.dirty)
-		clean(j, 0xff);
+	clean(j, 0xff);
 }
 
 /* What is thrown out first. */

@@ -79,17 +79,7 @@ void x86_op_any(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
 
 void x86_mov_imm(struct x86_buf *b, unsigned dst, uint64_t val)
 {
-	unsigned n = dst >> 3;
-
-	if (val == (uint32_t)val) {
-		uint64_t bytes = val << 8 | 0xb8 | (dst & 7);
-		x86_bytes(b, n ? bytes << 8 | 0x41 : bytes, 5 + n);
-	} else if (val == (uint64_t)(int32_t)val) {
-		x86_bytes(b, 0xc0c748 | n | (dst & 7) << 16 | val << 24, 7);
-	} else {
-		x86_bytes(b, 0xb848 | n | (dst & 7) << 8, 2);
-		x86_bytes(b, val, 8);
-	}
+	x86_mov_imm_here(b, dst, val);
 }
 
 void x86_alu_imm_any(struct x86_buf *b, uint32_t op, enum x86_alu alu, struct x86_rm rm, int32_t imm)

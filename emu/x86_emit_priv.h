@@ -44,6 +44,13 @@ static inline void x86_u32(struct x86_buf *b, uint32_t val)
 	b->p += 4;
 }
 
+/* To a multiple of 16, by INT3. */
+static inline void x86_align16(struct x86_buf *b)
+{
+	memset(b->p, 0xcc, 16);
+	b->p += (b->start - b->p) & 15;
+}
+
 static inline void x86_u64(struct x86_buf *b, uint64_t val)
 {
 	memcpy(b->p, &val, 8);
@@ -129,6 +136,13 @@ X86_FOLDED struct x86_rm x86_m(unsigned base, int32_t disp)
 	return x86_rm_memory(base, disp);
 }
 
+/* The same, with a displacement of 32 bits; base is not X86_RSP or X86_R12. */
+X86_FOLDED struct x86_rm x86_m32(unsigned base, uint32_t disp)
+{
+	return (struct x86_rm){ (uint64_t)disp << 8 | 0x80 | (base & 7) | X86_RM_MEM |
+		(uint64_t)(base >> 3) << X86_RM_REX_POS | UINT64_C(5) << X86_RM_LENGTH_POS };
+}
+
 /* [base + (index << scale) + disp]; index is not X86_RSP. */
 X86_FOLDED struct x86_rm x86_mx(unsigned base, unsigned index, unsigned scale, int32_t disp)
 {
@@ -186,6 +200,8 @@ enum {
 	X86_MOVSX16 = 0xbf | X86_0F,
 	X86_MOVSXD = 0x63 | X86_W,
 	X86_LEA = 0x8d,
+	X86_CMP_LOAD = 0x3b,   /* reg - rm */
+	X86_GROUP5 = 0xff,
 	X86_TEST = 0x85,
 	X86_XCHG = 0x87,
 	X86_IMUL = 0xaf | X86_0F,
@@ -201,6 +217,8 @@ enum x86_alu { X86_ADD, X86_OR, X86_ADC, X86_SBB, X86_AND, X86_SUB, X86_XOR, X86
 enum x86_shift { X86_ROL, X86_ROR, X86_RCL, X86_RCR, X86_SHL, X86_SHR, X86_SAR = 7 };
 /* Group 3, opcode 0xf7. */
 enum x86_group3 { X86_G3_TEST, X86_NOT = 2, X86_NEG, X86_MUL, X86_IMUL1, X86_DIV, X86_IDIV };
+
+enum x86_group5 { X86_G5_CALL = 2, X86_G5_JMP = 4 };
 
 enum x86_cc {
 	X86_O, X86_NO, X86_B, X86_AE, X86_E, X86_NE, X86_BE, X86_A,
@@ -222,18 +240,24 @@ void x86_op_any(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm);
 
 #define X86_NEEDS_ANY (X86_66 | X86_F3 | X86_F2 | X86_0F | X86_0F38 | X86_0F3A | X86_B8 | X86_RM8 | X86_LOCK)
 
-/* An opcode byte, perhaps with X86_W. */
-X86_FOLDED void x86_plain(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
+/* An opcode byte, perhaps with X86_W, put down where it is called; `rm` is not of x86_rip. Pieces that are wanted
+ * often are made of such on a copy of the buffer: then all of it is in the compiler's hands. */
+X86_FOLDED void x86_plain_here(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
 {
-	if (!__builtin_constant_p(op) || !__builtin_constant_p(reg) || !__builtin_constant_p(rm.enc) ||
-	    rm.enc & X86_RM_RIP) {
-		x86_op_plain(b, op, reg, rm);
-		return;
-	}
 	unsigned rex = (op & X86_W ? 8 : 0) | (reg & 8) >> 1 | (unsigned)(rm.enc >> X86_RM_REX_POS & 3);
 	unsigned n = rex ? 2 : 1;
 	uint64_t head = rex ? (op & 0xff) << 8 | 0x40 | rex : op & 0xff;
 	x86_bytes(b, head | (rm.enc | (reg & 7) << 3) << 8 * n, n + (unsigned)(rm.enc >> X86_RM_LENGTH_POS));
+}
+
+/* An opcode byte, perhaps with X86_W. */
+X86_FOLDED void x86_plain(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
+{
+	if (__builtin_constant_p(op) && __builtin_constant_p(reg) && __builtin_constant_p(rm.enc) &&
+	    !(rm.enc & X86_RM_RIP))
+		x86_plain_here(b, op, reg, rm);
+	else
+		x86_op_plain(b, op, reg, rm);
 }
 
 /* Any instruction with a ModRM byte. What follows it (an immediate) is the caller's to add. */
@@ -273,11 +297,39 @@ X86_FOLDED void x86_store(struct x86_buf *b, uint32_t w, struct x86_rm mem, unsi
 
 /* Any 64-bit constant, in the shortest way that leaves the flags alone. */
 void x86_mov_imm(struct x86_buf *b, unsigned dst, uint64_t val);
+/* The same, put down where it is called. */
+X86_FOLDED void x86_mov_imm_here(struct x86_buf *b, unsigned dst, uint64_t val)
+{
+	unsigned n = dst >> 3;
+
+	if (val == (uint32_t)val) {
+		uint64_t bytes = val << 8 | 0xb8 | (dst & 7);
+		x86_bytes(b, n ? bytes << 8 | 0x41 : bytes, 5 + n);
+	} else if (val == (uint64_t)(int32_t)val) {
+		x86_bytes(b, 0xc0c748 | n | (dst & 7) << 16 | val << 24, 7);
+	} else {
+		x86_bytes(b, 0xb848 | n | (dst & 7) << 8, 2);
+		x86_u64(b, val);
+	}
+}
 
 /* dst = dst op rm. */
 X86_FOLDED void x86_alu(struct x86_buf *b, enum x86_alu alu, uint32_t w, unsigned dst, struct x86_rm rm)
 {
 	x86_plain(b, (uint32_t)(alu << 3 | 3) | w, dst, rm);
+}
+
+/* rm = rm op imm, with an immediate of 8 bits, and of 32. */
+X86_FOLDED void x86_alu_imm8(struct x86_buf *b, enum x86_alu alu, uint32_t w, struct x86_rm rm, unsigned imm)
+{
+	x86_plain(b, 0x83 | w, alu, rm);
+	x86_u8(b, imm);
+}
+
+X86_FOLDED void x86_alu_imm32(struct x86_buf *b, enum x86_alu alu, uint32_t w, struct x86_rm rm, uint32_t imm)
+{
+	x86_plain(b, 0x81 | w, alu, rm);
+	x86_u32(b, imm);
 }
 
 /* Behind x86_alu_imm; `op` is 0x81, perhaps with X86_W. */
@@ -292,11 +344,9 @@ X86_FOLDED void x86_alu_imm(struct x86_buf *b, enum x86_alu alu, uint32_t w, str
 	} else if (!__builtin_constant_p(imm)) {
 		x86_alu_imm_any(b, 0x81 | w, alu, rm, imm);
 	} else if (imm == (int8_t)imm) {
-		x86_plain(b, 0x83 | w, alu, rm);
-		x86_u8(b, (uint8_t)imm);
+		x86_alu_imm8(b, alu, w, rm, (uint8_t)imm);
 	} else {
-		x86_plain(b, 0x81 | w, alu, rm);
-		x86_u32(b, (uint32_t)imm);
+		x86_alu_imm32(b, alu, w, rm, (uint32_t)imm);
 	}
 }
 
@@ -400,12 +450,12 @@ static inline void x86_call_to(struct x86_buf *b, uint32_t target)
 
 static inline void x86_jmp_rm(struct x86_buf *b, struct x86_rm rm)
 {
-	x86_plain(b, 0xff, 4, rm);
+	x86_plain(b, X86_GROUP5, X86_G5_JMP, rm);
 }
 
 static inline void x86_call_reg(struct x86_buf *b, unsigned reg)
 {
-	x86_plain(b, 0xff, 2, x86_r(reg));
+	x86_plain(b, X86_GROUP5, X86_G5_CALL, x86_r(reg));
 }
 
 static inline void x86_push(struct x86_buf *b, unsigned reg)
