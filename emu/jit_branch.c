@@ -41,7 +41,7 @@ static void branch_if(struct jit *j, enum x86_cc cc, uint64_t target)
 {
 	if (j->i + 1 < j->n) {
 		bool goes_on = j->i == j->seam; /* where it is taken */
-		unsigned inner = jit_inner_target(j, j->i);
+		unsigned inner = j->insn[j->i].inner;
 		struct jit_slow *s = jit_slow_add(j, inner ? join_piece : side_exit_piece);
 		s->branch[0] = x86_jcc(&j->buf, cc ^ goes_on);
 		s->arg = inner ? inner : goes_on ? j->pc + 4 : target;

@@ -29,63 +29,95 @@ static unsigned bits(uint32_t word, unsigned at, unsigned n)
 	return word >> at & ((1u << n) - 1);
 }
 
-static void count_load_store(struct uses *u, uint32_t word)
+static unsigned fields_of_load_store(uint32_t word)
 {
-	unsigned t = bits(word, 0, 5), class = bits(word, 28, 2);
+	unsigned class = bits(word, 28, 2), fields = 0;
 	bool is_vector = bits(word, 26, 1), is_literal = class == 1 && !bits(word, 24, 1), is_pair = class == 2;
-	uint8_t *transferred = is_vector ? u->v : u->x;
 
-	transferred[t]++;
-	if (is_vector && (bits(word, 22, 1) || is_literal))
-		u->v_written |= 1u << t;
 	if (!is_literal)
-		u->x[bits(word, 5, 5)]++;
-	/* Structures: up to four, which have to have places at the same time. */
-	for (unsigned i = 1; is_vector && class == 0 && i < 4; i++) {
-		u->v[(t + i) & 31]++;
-		if (bits(word, 22, 1))
-			u->v_written |= 1u << ((t + i) & 31);
-	}
-	if (is_pair) {
-		transferred[bits(word, 10, 5)]++;
-		if (is_vector && bits(word, 22, 1))
-			u->v_written |= 1u << bits(word, 10, 5);
-	} else if (class == 3 && !bits(word, 24, 1) && bits(word, 21, 1)) {
-		u->x[bits(word, 16, 5)]++;
-	}
+		fields |= JIT_FIELD_N;
+	if (!is_vector)
+		fields |= is_pair ? JIT_FIELD_D | JIT_FIELD_A : JIT_FIELD_D;
+	if (class == 3 && !bits(word, 24, 1) && bits(word, 21, 1))
+		fields |= JIT_FIELD_M;
+	return fields;
 }
 
-static void count_immediate(struct uses *u, uint32_t word)
+static unsigned fields_of_immediate(uint32_t word)
 {
-	unsigned op = bits(word, 23, 3);
+	unsigned op = bits(word, 23, 3), fields = JIT_FIELD_D;
 
-	u->x[bits(word, 0, 5)]++;
 	/* neither of those relative to the PC, nor wide moves */
 	if (op > 1 && op != 5)
-		u->x[bits(word, 5, 5)]++;
+		fields |= JIT_FIELD_N;
 	if (op == 7)
-		u->x[bits(word, 16, 5)]++;
+		fields |= JIT_FIELD_M;
+	return fields;
 }
 
-static void count_register(struct uses *u, uint32_t word)
+static unsigned fields_of_register(uint32_t word)
 {
-	bool three = bits(word, 24, 5) == 27;
+	bool three = bits(word, 24, 5) == 27, one = bits(word, 21, 8) == 0xd6 && bits(word, 30, 1);
 
-	u->x[bits(word, 0, 5)]++;
-	u->x[bits(word, 5, 5)]++;
-	if (three || bits(word, 21, 8) != 0xd6 || !bits(word, 30, 1))
-		u->x[bits(word, 16, 5)]++;
 	if (three)
-		u->x[bits(word, 10, 5)]++;
-	u->x[31] = 0;
+		return JIT_FIELD_D | JIT_FIELD_N | JIT_FIELD_M | JIT_FIELD_A;
+	return one ? JIT_FIELD_D | JIT_FIELD_N : JIT_FIELD_D | JIT_FIELD_N | JIT_FIELD_M;
 }
 
-static void count_branch(struct uses *u, uint32_t word)
+static unsigned fields_of_branch(uint32_t word)
 {
 	if (bits(word, 25, 7) == 0x6b)
-		u->x[bits(word, 5, 5)]++;
-	else if (bits(word, 29, 2) == 1)
-		u->x[bits(word, 0, 5)]++;
+		return JIT_FIELD_N;
+	return bits(word, 29, 2) == 1 ? JIT_FIELD_D : 0;
+}
+
+/* The top bits alone tell: emu/jit_translate.c has them in a table. */
+unsigned jit_map_fields(uint32_t word)
+{
+	unsigned op = bits(word, 25, 4);
+
+	if ((op & 5) == 4)
+		return fields_of_load_store(word);
+	if ((op & 14) == 8)
+		return fields_of_immediate(word);
+	if ((op & 7) == 5)
+		return fields_of_register(word);
+	return (op & 14) == 10 ? fields_of_branch(word) : 0;
+}
+
+static void count_general(struct uses *u, const struct jit_insn *insn)
+{
+	uint32_t word = insn->word;
+	uint8_t sp = u->x[31];
+
+	u->x[bits(word, 0, 5)] += insn->fields & 1;
+	u->x[bits(word, 5, 5)] += insn->fields >> 1 & 1;
+	u->x[bits(word, 10, 5)] += insn->fields >> 2 & 1;
+	u->x[bits(word, 16, 5)] += insn->fields >> 3 & 1;
+	/* Zero, in computations on registers. */
+	if (bits(word, 25, 3) == 5)
+		u->x[31] = sp;
+}
+
+static void count_load_store_v(struct uses *u, uint32_t word)
+{
+	unsigned t = bits(word, 0, 5), class = bits(word, 28, 2);
+	bool is_literal = class == 1 && !bits(word, 24, 1), loads = bits(word, 22, 1);
+
+	u->v[t]++;
+	if (loads || is_literal)
+		u->v_written |= 1u << t;
+	/* Structures: up to four, which have to have places at the same time. */
+	for (unsigned i = 1; class == 0 && i < 4; i++) {
+		u->v[(t + i) & 31]++;
+		if (loads)
+			u->v_written |= 1u << ((t + i) & 31);
+	}
+	if (class == 2) {
+		u->v[bits(word, 10, 5)]++;
+		if (loads)
+			u->v_written |= 1u << bits(word, 10, 5);
+	}
 }
 
 static void count_simd(struct uses *u, uint32_t word)
@@ -108,21 +140,14 @@ static void count_simd(struct uses *u, uint32_t word)
 	}
 }
 
-static void count(struct uses *u, uint32_t word)
+static void count_vector(struct uses *u, uint32_t word)
 {
 	unsigned op = bits(word, 25, 4);
-	uint8_t sp = u->x[31];
 
-	if ((op & 5) == 4)
-		count_load_store(u, word);
-	else if ((op & 14) == 8)
-		count_immediate(u, word);
-	else if ((op & 7) == 5)
-		count_register(u, word), u->x[31] = sp;
-	else if ((op & 14) == 10)
-		count_branch(u, word);
-	else if ((op & 7) == 7)
+	if ((op & 7) == 7)
 		count_simd(u, word);
+	else if ((op & 7) == 6)
+		count_load_store_v(u, word);
 }
 
 static void place(struct jit *j, unsigned n, unsigned reg)
@@ -212,28 +237,32 @@ static void choose_vector(struct jit *j, struct uses *u)
 	}
 }
 
-/* Whether other registers than usual may be worth their while: a block that calls the
+/* Whether other registers than usual may be worth their while; counts what the block uses then. One that calls the
  * interpreter has its registers where that looks for them, and a short one has few uses. */
-static bool may_choose(const struct jit *j)
+static bool may_choose(const struct jit *j, struct uses *u)
 {
 	enum { FEW = 4 };
 
 	if (!j->loops && j->n < FEW)
 		return false;
-	for (unsigned i = 0; i < j->n; i++)
+	memset(u, 0, sizeof(*u));
+	for (unsigned i = 0; i < j->n; i++) {
 		if (!j->insn[i].native)
 			return false;
+		count_general(u, &j->insn[i]);
+	}
+	for (unsigned i = 0; j->loops && i < j->n; i++)
+		count_vector(u, j->insn[i].word);
 	return true;
 }
 
 void jit_map_enter(struct jit *j)
 {
+	struct uses u;
+
 	jit_map_usual(j);
 	jit_v_reset(j);
-	if (may_choose(j)) {
-		struct uses u = { 0 };
-		for (unsigned i = 0; i < j->n; i++)
-			count(&u, j->insn[i].word);
+	if (may_choose(j, &u)) {
 		choose_general(j, &u, j->loops);
 		for (unsigned i = 0; i < j->n_swaps; i++) {
 			x86_store(&j->buf, X86_W, jit_x_home(j->swap[i].usual), j->swap[i].reg);

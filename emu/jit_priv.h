@@ -160,6 +160,19 @@ struct jit_insn {
 	bool native;       /* it has a translator, which does this encoding */
 	bool flags_to_mem; /* it sets NZCV, and somebody reads it from memory */
 	bool is_target;    /* a branch of the block leads here, too */
+	/* The instruction of the block where a conditional branch that is not its last goes on when it is
+	 * taken; 0: nowhere in the block. Always one behind it. */
+	uint8_t inner;
+	uint8_t fields;    /* JIT_FIELD_* */
+};
+
+/* Which fields of an encoding number general registers: see emu/jit_map.c. */
+enum {
+	JIT_FIELD_D = 1 << 0, /* at bit 0 */
+	JIT_FIELD_N = 1 << 1, /* 5 */
+	JIT_FIELD_A = 1 << 2, /* 10 */
+	JIT_FIELD_M = 1 << 3, /* 16 */
+	JIT_FIELD_MASK = 15,
 };
 
 /* Which vector registers the host's are: in XMM8 + i is Vn[i], if bit i of
@@ -353,6 +366,7 @@ struct jit {
 	uint32_t block_flags, block_code;
 	const uint32_t *host;       /* the page */
 	struct jit_insn insn[JIT_MAX_INSNS];
+	uint8_t props[JIT_MAX_INSNS] __attribute__((aligned(64))); /* of those: to be looked at many at once */
 	unsigned n;                 /* instructions in it */
 	unsigned i;                 /* the one that is being translated */
 	uint64_t pc;                /* its address */
@@ -632,10 +646,6 @@ static inline uint64_t jit_pc_of(const struct jit *j, unsigned i)
 /* Where the branch goes to, if the instruction is one whose target is in its encoding. */
 bool jit_branch_target(const struct jit_insn *insn, uint64_t pc, uint64_t *ret_target);
 
-/* The instruction of the block where the conditional branch insn[k], which is not its last, goes on
- * when it is taken; 0: nowhere in the block. Always one behind it. */
-unsigned jit_inner_target(const struct jit *j, unsigned k);
-
 /* ---- emu/jit_branch.c ---- */
 
 /* The current instruction `is_target`: those branches come in here. */
@@ -656,6 +666,8 @@ bool jit_ldst_run(struct jit *j);
 /* ---- emu/jit_map.c ---- */
 
 void jit_map_init(struct jit *j);
+/* JIT_FIELD_* of an instruction. */
+unsigned jit_map_fields(uint32_t word);
 /* All registers are where they usually are; one has the place of another. Without code. */
 void jit_map_usual(struct jit *j);
 void jit_map_swap(struct jit *j, unsigned usual, unsigned now);

@@ -10,6 +10,7 @@
 #include "emu/sys_priv.h"
 #include "emu/verify.h"
 
+#include <emmintrin.h>
 #include <x86intrin.h>
 
 /* ---- Decoding ---- */
@@ -68,9 +69,10 @@ static bool is_logical_imm(unsigned op)
 }
 
 /* The usual instruction is told by its top bits (see struct a64_top), and is native whatever the block's flags
- * and its other bits are: then jit.usual has, by those bits, the instruction, its properties, the bit that is
- * not to be set, and this. */
-enum { USUAL = 1 << 31, USUAL_PROPS_POS = 16, USUAL_BIT_POS = 24 };
+ * and its other bits are: then jit.usual has, by those bits, the instruction, its JIT_FIELD_*, its properties, the
+ * bit that is not to be set, and this. */
+enum { USUAL = 1 << 31, USUAL_FIELDS_POS = 12, USUAL_PROPS_POS = 16, USUAL_BIT_POS = 24 };
+enum { USUAL_OP_MASK = (1 << USUAL_FIELDS_POS) - 1 };
 
 static bool is_usual(const struct jit *j, unsigned op, unsigned top)
 {
@@ -85,12 +87,14 @@ static bool is_usual(const struct jit *j, unsigned op, unsigned top)
 
 void jit_decode_init(struct jit *j)
 {
+	_Static_assert(A64_OP_COUNT < 1 << USUAL_FIELDS_POS, "there is room");
 	for (unsigned op = 0; op < A64_OP_COUNT; op++)
 		j->op_kind[op] = (uint8_t)((has_features(j->cpu, op) ? JIT_OP_DEFINED : 0) |
 					   (a64_encodings[op].fp ? JIT_OP_FP : 0));
 	for (unsigned top = 0; top < sizeof(j->usual) / sizeof(j->usual[0]); top++)
 		if (a64_by_top[top].op_1 && is_usual(j, a64_by_top[top].op_1 - 1u, top))
 			j->usual[top] = (uint32_t)USUAL | (a64_by_top[top].op_1 - 1u) |
+					jit_map_fields(top << A64_TOP_POS) << USUAL_FIELDS_POS |
 					(jit_ops[a64_by_top[top].op_1 - 1].props & JIT_BLOCK_MASK) << USUAL_PROPS_POS |
 					(uint32_t)a64_by_top[top].bit << USUAL_BIT_POS;
 }
@@ -123,21 +127,29 @@ static __attribute__((noinline)) void decode_closely(struct jit *j, uint32_t wor
 	if (!ret->native)
 		props = JIT_RAISES | (ret->op == A64_OP_COUNT || fallback_ends(op, word) ? JIT_ENDS : 0);
 	ret->props = (uint8_t)props;
+	ret->fields = (uint8_t)jit_map_fields(word);
 }
 
-void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret)
+static inline void decode(struct jit *j, uint32_t word, struct jit_insn *ret)
 {
 	uint32_t usual = j->usual[word >> A64_TOP_POS];
 
 	ret->word = word;
 	ret->is_target = false;
+	ret->inner = 0;
 	if (usual && !(word >> (usual >> USUAL_BIT_POS & 31) & 1)) {
-		ret->op = (uint16_t)usual;
+		ret->op = usual & USUAL_OP_MASK;
+		ret->fields = usual >> USUAL_FIELDS_POS & JIT_FIELD_MASK;
 		ret->native = true;
 		ret->props = usual >> USUAL_PROPS_POS & JIT_BLOCK_MASK;
 	} else {
 		decode_closely(j, word, ret);
 	}
+}
+
+void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret)
+{
+	decode(j, word, ret);
 }
 
 static uint32_t word_at(const struct jit *j, uint64_t pc)
@@ -233,22 +245,48 @@ static void add_readers(struct flag_readers *to, const struct flag_readers *more
 	to->exits |= more->exits;
 }
 
-/* Tells each instruction that sets NZCV whether it is read from memory. */
-static void find_flag_uses(struct jit *j)
+/* Bits for the instructions before `n`. */
+static inline uint64_t bits_before(unsigned n)
+{
+	return n ? ~UINT64_C(0) >> (64 - n) : 0;
+}
+
+/* Bits for the instructions of the block that set NZCV, and that have any properties. */
+static void find_setters(const struct jit *j, uint64_t *ret_setters, uint64_t *ret_notable)
+{
+	uint64_t setters = 0, plain = 0;
+
+	_Static_assert(JIT_SETS == 1, "shifted by 7 bits it is a byte's highest");
+	for (unsigned i = 0; i < j->n; i += 16) {
+		__m128i props = _mm_load_si128((const __m128i *)&j->props[i]);
+		setters |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_slli_epi16(props, 7)) << i;
+		plain |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(props, _mm_setzero_si128())) << i;
+	}
+	*ret_setters = setters & bits_before(j->n);
+	*ret_notable = ~plain & bits_before(j->n);
+}
+
+/* Tells each instruction that sets NZCV whether it is read from memory. `targets`: a bit for each. */
+static void find_flag_uses(struct jit *j, uint64_t targets)
 {
 	/* Behind the instruction, if NZCV is in the host's flags, too, and if it is not; at targets. */
 	struct flag_readers host, mem, at[JIT_MAX_INSNS];
 	const struct flag_readers all = { .inside = true }, none = { 0 };
-	uint64_t dead = 0;
-	unsigned first = 0;
+	uint64_t dead = 0, setters, notable;
 
 	_Static_assert(JIT_MAX_INSNS <= 64, "a bit for each instruction");
-	while (first < j->n && !(j->insn[first].props & JIT_SETS))
-		first++;
+	find_setters(j, &setters, &notable);
+	if (!setters)
+		return;
+	/* Before the first of them it does not matter. */
+	notable = (notable | targets) & ~((setters & -setters) - 1);
 	host = mem = (struct flag_readers){ .exits = UINT64_C(1) << (j->n - 1) };
-	for (unsigned k = j->n; k-- > first;) {
+	for (unsigned k, last = j->n; notable; last = k, notable &= ~(UINT64_C(1) << k)) {
+		k = 63 - (unsigned)__builtin_clzll(notable);
 		struct jit_insn *insn = &j->insn[k];
-		unsigned inner = insn->props & JIT_ENDS && k + 1 < j->n ? jit_inner_target(j, k) : 0;
+		unsigned inner = insn->inner;
+		if (k + 1 < last)
+			host = mem;
 		bool leaves = !inner && (insn->props & JIT_ENDS || k + 1 == j->n);
 		if (insn->props & JIT_SETS) {
 			insn->flags_to_mem = host.inside;
@@ -281,22 +319,25 @@ static void find_flag_uses(struct jit *j)
 	}
 }
 
-static bool is_conditional(const struct jit_insn *insn)
+static inline bool is_conditional(const struct jit_insn *insn)
 {
 	return insn->native && insn->op != A64_B && insn->op != A64_BL && !(insn->op == A64_B_cond && (insn->word & 15) >= 14);
 }
 
-/* Where branches lead that the block goes on behind, as far as it has not come there. */
+/* Where branches lead that the block goes on behind, as far as it has not come
+ * there; and a bit for each such branch. */
 struct ahead {
 	uint64_t target[4];
 	unsigned n;
+	uint64_t branches;
 };
 
 /* Whether the block goes on behind the branch, where that is not taken: forward ones are mostly ways
  * around something, or to what is rare; a loop ends by the others. */
-static bool goes_on_behind(const struct jit_insn *insn, uint64_t pc, struct ahead *ahead)
+static bool goes_on_behind(struct jit *j, unsigned k, uint64_t pc, struct ahead *ahead)
 {
 	enum { MOST = sizeof(ahead->target) / sizeof(ahead->target[0]) };
+	struct jit_insn *insn = &j->insn[k];
 	unsigned n = 0;
 	uint64_t target;
 
@@ -307,25 +348,37 @@ static bool goes_on_behind(const struct jit_insn *insn, uint64_t pc, struct ahea
 	if (n == MOST || !is_conditional(insn) || !jit_branch_target(insn, pc, &target) || target <= pc)
 		return false;
 	ahead->target[ahead->n++] = target;
+	/* As far as the block comes there. */
+	uint64_t inner = k + (target - pc) / 4;
+	if (inner < JIT_MAX_INSNS && !(j->debug & EMU_JIT_NO_CHAIN)) {
+		insn->inner = (uint8_t)inner;
+		ahead->branches |= UINT64_C(1) << k;
+	}
 	return true;
 }
 
-unsigned jit_inner_target(const struct jit *j, unsigned k)
+/* Returns a bit for each. */
+static uint64_t find_targets(struct jit *j, const struct ahead *ahead)
 {
-	uint64_t pc = jit_pc_of(j, k), target;
-	unsigned end = k < j->seam && j->seam < j->n ? j->seam + 1 : j->n;
+	uint64_t targets = 0;
 
-	if (k == j->seam || j->debug & EMU_JIT_NO_CHAIN || !jit_branch_target(&j->insn[k], pc, &target) || target <= pc)
-		return 0;
-	target = k + (target - pc) / 4;
-	return target < end ? (unsigned)target : 0;
+	for (uint64_t left = ahead->branches & bits_before(j->n - 1); left; left &= left - 1) {
+		unsigned k = (unsigned)__builtin_ctzll(left), end = k < j->seam && j->seam < j->n ? j->seam + 1 : j->n;
+		struct jit_insn *insn = &j->insn[k];
+		if (insn->inner < end) {
+			j->insn[insn->inner].is_target = true;
+			targets |= UINT64_C(1) << insn->inner;
+		} else {
+			insn->inner = 0;
+		}
+	}
+	return targets;
 }
 
-static void find_targets(struct jit *j)
+static inline void decode_at(struct jit *j, unsigned k, uint64_t pc)
 {
-	for (unsigned k = 0, target; k + 1 < j->n; k++)
-		if (j->insn[k].props & JIT_ENDS && (target = jit_inner_target(j, k)))
-			j->insn[target].is_target = true;
+	decode(j, word_at(j, pc), &j->insn[k]);
+	j->props[k] = j->insn[k].props;
 }
 
 /*
@@ -346,8 +399,8 @@ static void extend_loop(struct jit *j, struct ahead *ahead)
 	if (target >= j->block_pc || !jit_in_page(j, target) || !is_conditional(&j->insn[n - 1]))
 		return;
 	for (pc = target; n < MOST && pc < j->block_pc; pc += 4) {
-		struct jit_insn *insn = &j->insn[n++];
-		jit_decode(j, word_at(j, pc), insn);
+		struct jit_insn *insn = &j->insn[n];
+		decode_at(j, n++, pc);
 		if (!(insn->props & JIT_ENDS))
 			continue;
 		if (jit_branch_target(insn, pc, &again) && insn->op != A64_BL &&
@@ -358,7 +411,7 @@ static void extend_loop(struct jit *j, struct ahead *ahead)
 			j->loops = true;
 			break;
 		}
-		if (!goes_on_behind(insn, pc, ahead))
+		if (!goes_on_behind(j, n - 1, pc, ahead))
 			break;
 	}
 }
@@ -367,23 +420,21 @@ static void decode_block(struct jit *j)
 {
 	unsigned max = j->debug & EMU_JIT_ONE_INSN ? 1 : JIT_MAX_INSNS;
 	struct ahead ahead = { .n = 0 };
+	unsigned n = 0, left = (unsigned)(CODE_PAGE_INSNS - (j->block_pc & EMU_PAGE_MASK) / 4);
 
-	for (j->n = 0; j->n < max; j->n++) {
-		uint64_t pc = j->block_pc + 4 * j->n;
-		if (!jit_in_page(j, pc))
+	if (max > left)
+		max = left;
+	for (uint64_t pc = j->block_pc; n < max; pc += 4) {
+		decode_at(j, n++, pc);
+		if (j->insn[n - 1].props & JIT_ENDS && !goes_on_behind(j, n - 1, pc, &ahead))
 			break;
-		jit_decode(j, word_at(j, pc), &j->insn[j->n]);
-		if (j->insn[j->n].props & JIT_ENDS && !goes_on_behind(&j->insn[j->n], pc, &ahead)) {
-			j->n++;
-			break;
-		}
 	}
+	j->n = n;
 	j->loops = false;
 	j->seam = j->n;
 	if (!(j->debug & (EMU_JIT_ONE_INSN | EMU_JIT_NO_CHAIN)) && j->block_flags >> JIT_FLAG_BTYPE_POS == 0)
 		extend_loop(j, &ahead);
-	find_targets(j);
-	find_flag_uses(j);
+	find_flag_uses(j, find_targets(j, &ahead));
 }
 
 /* ---- Translation ---- */
