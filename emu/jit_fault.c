@@ -77,8 +77,3 @@ void jit_fault_enter(struct jit *j)
 	running = j;
 }
 
-void jit_fault_note(struct jit *j, struct jit_slow *s)
-{
-	if (!j->tables)
-		s->fault = x86_here(&j->buf) + 1;
-}

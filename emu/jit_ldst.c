@@ -51,22 +51,28 @@ static void crossing_piece(struct jit *j, const struct jit_slow *s)
 }
 
 /* RAX is the address, and becomes the entry. */
-static void look_up_array(struct jit *j, struct jit_slow *s, bool write, enum jit_access access)
+static inline uint32_t look_up_plain(struct x86_buf *b, bool write)
+{
+	x86_shift_imm(b, X86_SHL, X86_W, X86_RAX, 15);
+	x86_shift_imm(b, X86_SHR, X86_W, X86_RAX, 27);
+	if (write)
+		x86_load(b, X86_W, X86_RAX, x86_mx(X86_R13, X86_RAX, 3, 0));
+	else
+		x86_load(b, X86_W, X86_RAX, x86_mx(X86_R12, X86_RAX, 3, 0));
+	x86_test_rr(b, X86_W, X86_RAX, X86_RAX);
+	return x86_jcc(b, X86_E);
+}
+
+static void look_up_unpriv(struct jit *j, struct jit_slow *s, bool write)
 {
 	struct x86_buf *b = &j->buf;
 
 	x86_shift_imm(b, X86_SHL, X86_W, X86_RAX, 15);
 	x86_shift_imm(b, X86_SHR, X86_W, X86_RAX, 27);
-	if (access == JIT_UNPRIV) {
-		/* RDX may hold what is stored: use the array's address as an index */
-		x86_shift_imm(b, X86_SHL, X86_W, X86_RAX, 3);
-		x86_alu(b, X86_ADD, X86_W, X86_RAX, write ? JIT_CPU(jit_hot.unpriv_write) : JIT_CPU(jit_hot.unpriv_read));
-		x86_load(b, X86_W, X86_RAX, x86_m(X86_RAX, 0));
-	} else if (write) {
-		x86_load(b, X86_W, X86_RAX, x86_mx(X86_R13, X86_RAX, 3, 0));
-	} else {
-		x86_load(b, X86_W, X86_RAX, x86_mx(X86_R12, X86_RAX, 3, 0));
-	}
+	/* RDX may hold what is stored: use the array's address as an index */
+	x86_shift_imm(b, X86_SHL, X86_W, X86_RAX, 3);
+	x86_alu(b, X86_ADD, X86_W, X86_RAX, write ? JIT_CPU(jit_hot.unpriv_write) : JIT_CPU(jit_hot.unpriv_read));
+	x86_load(b, X86_W, X86_RAX, x86_m(X86_RAX, 0));
 	x86_test_rr(b, X86_W, X86_RAX, X86_RAX);
 	s->branch[0] = x86_jcc(b, X86_E);
 }
@@ -91,21 +97,21 @@ static void look_up_tagged(struct jit *j, struct jit_slow *s, unsigned va, bool 
 	x86_load(b, X86_W, X86_RAX, x86_m(X86_RAX, offsetof(struct jit_tagged, addend)));
 }
 
-static void look_up(struct jit *j, struct jit_slow *s, unsigned va, bool write, enum jit_access access)
+/* Another way than by an array. */
+static __attribute__((noinline)) void look_up_other(struct jit *j, struct jit_slow *s, unsigned va, bool write,
+						    enum jit_access access)
 {
 	if (j->tables)
 		look_up_tagged(j, s, va, write, access);
 	else
-		look_up_array(j, s, write, access);
+		look_up_unpriv(j, s, write);
 }
 
 struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool write, enum jit_access access)
 {
-	struct x86_buf *b = &j->buf;
+	bool is_aligned = size <= j->va_align;
 	struct jit_slow *crossing = NULL;
 
-	x86_mov_rr(b, X86_W, X86_RAX, va);
-	bool is_aligned = size <= j->va_align;
 	if (!is_aligned && access != JIT_ORDERED) {
 		crossing = jit_slow_add(j, crossing_piece);
 		crossing->reg = (uint8_t)va;
@@ -113,25 +119,41 @@ struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool wri
 	}
 	struct jit_slow *s = jit_site_add(j, va, size, (write ? JIT_SITE_WRITES : 0) |
 		(access == JIT_UNPRIV ? JIT_SITE_UNPRIV : 0));
+	struct x86_buf b = j->buf;
+	x86_mov_rr(&b, X86_W, X86_RAX, va);
 	if (!is_aligned) {
-		x86_u8(b, 0xa8); /* test al, imm8 */
-		x86_u8(b, size - 1);
-		uint32_t branch = x86_jcc(b, X86_NE);
+		x86_u8(&b, 0xa8); /* test al, imm8 */
+		x86_u8(&b, size - 1);
+		uint32_t branch = x86_jcc(&b, X86_NE);
 		if (crossing) {
 			crossing->branch[0] = branch;
-			jit_slow_resume(j, crossing);
+			crossing->resume = branch;
 		} else {
 			s->branch[1] = branch;
 		}
 	}
-	look_up(j, s, va, write, access);
+	if (!j->tables && access != JIT_UNPRIV) {
+		s->branch[0] = look_up_plain(&b, write);
+		j->buf.p = b.p;
+	} else {
+		j->buf.p = b.p;
+		look_up_other(j, s, va, write, access);
+	}
 	return s;
 }
 
 void jit_look_up_page(struct jit *j, struct jit_slow *s, unsigned va, bool write)
 {
-	x86_mov_rr(&j->buf, X86_W, X86_RAX, va);
-	look_up(j, s, va, write, JIT_PLAIN);
+	struct x86_buf b = j->buf;
+
+	x86_mov_rr(&b, X86_W, X86_RAX, va);
+	if (!j->tables) {
+		s->branch[0] = look_up_plain(&b, write);
+		j->buf.p = b.p;
+	} else {
+		j->buf.p = b.p;
+		look_up_other(j, s, va, write, JIT_PLAIN);
+	}
 }
 
 /* ---- Addresses ---- */
@@ -160,7 +182,11 @@ unsigned jit_address(struct jit *j, unsigned n, int64_t offset)
 	unsigned reg = jit_read(j, n, JIT_SCRATCH_VA);
 	if (offset == 0)
 		return reg;
-	x86_lea(&j->buf, X86_W, JIT_SCRATCH_VA, x86_m(reg, (int32_t)offset));
+	/* No register of the guest's, nor the scratch one, needs a SIB byte. */
+	if (offset == (int8_t)offset)
+		x86_plain_here(&j->buf, X86_LEA | X86_W, JIT_SCRATCH_VA, x86_m8(reg, (uint8_t)offset));
+	else
+		x86_plain_here(&j->buf, X86_LEA | X86_W, JIT_SCRATCH_VA, x86_m32(reg, (uint32_t)offset));
 	return JIT_SCRATCH_VA;
 }
 

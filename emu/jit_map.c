@@ -275,12 +275,15 @@ void jit_map_enter(struct jit *j)
 	j->loop_entry = j->loops ? x86_here(&j->buf) : 0;
 }
 
-void jit_map_leave(struct jit *j)
+void jit_map_exchange_back(struct jit *j)
 {
+	struct x86_buf b = j->buf;
+
 	for (unsigned i = 0; i < j->n_swaps; i++) {
-		x86_store(&j->buf, X86_W, jit_x_home(j->swap[i].now), j->swap[i].reg);
-		x86_load(&j->buf, X86_W, j->swap[i].reg, jit_x_home(j->swap[i].usual));
+		x86_plain_here(&b, X86_MOV_STORE | X86_W, j->swap[i].reg, jit_x_home(j->swap[i].now));
+		x86_plain_here(&b, X86_MOV_LOAD | X86_W, j->swap[i].reg, jit_x_home(j->swap[i].usual));
 	}
+	j->buf.p = b.p;
 }
 
 void jit_map_return(struct jit *j)

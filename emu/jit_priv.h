@@ -429,7 +429,8 @@ X86_FOLDED struct x86_rm jit_x_byte(unsigned n, unsigned byte)
 
 X86_FOLDED struct x86_rm jit_x_home(unsigned n)
 {
-	return jit_x_byte(n, 0);
+	_Static_assert(offsetof(struct emu_cpu, x) == 0 && JIT_BIAS == 128, "8 bits are enough for all");
+	return x86_m8(X86_RBP, (uint8_t)(8 * n - JIT_BIAS));
 }
 
 /* X0 to X30 and SP (31) as an operand. */
@@ -674,7 +675,12 @@ void jit_map_swap(struct jit *j, unsigned usual, unsigned now);
 /* Begins the block: chooses its registers, and loads those that are not where they usually are. */
 void jit_map_enter(struct jit *j);
 /* The usual ones are where they usually are, and in memory is what it is to have of the block's. */
-void jit_map_leave(struct jit *j);
+void jit_map_exchange_back(struct jit *j);
+static inline void jit_map_leave(struct jit *j)
+{
+	if (j->n_swaps)
+		jit_map_exchange_back(j);
+}
 /* The block's are where it has them, behind a call. */
 void jit_map_return(struct jit *j);
 
@@ -760,7 +766,11 @@ bool jit_fault_init(struct vmd_error *err);
 /* The code that this thread runs, for the handler; NULL when it leaves. */
 void jit_fault_enter(struct jit *j);
 /* The next host instruction is an access that may trap: then `slow` takes over. */
-void jit_fault_note(struct jit *j, struct jit_slow *s);
+static inline void jit_fault_note(const struct jit *j, struct jit_slow *s)
+{
+	if (!j->tables)
+		s->fault = x86_here(&j->buf) + 1;
+}
 
 /* Of an instruction that has JIT_SYSTEM (emu/jit_system.c): its other properties; -1 if it is a call of the
  * interpreter. */

@@ -18,7 +18,7 @@ unsigned jit_read(struct jit *j, unsigned n, unsigned scratch)
 {
 	if (j->pin[n] != X86_NO_REG)
 		return j->pin[n];
-	x86_load(&j->buf, X86_W, scratch, jit_x(j, n));
+	x86_plain_here(&j->buf, X86_MOV_LOAD | X86_W, scratch, jit_x_home(n));
 	return scratch;
 }
 
@@ -49,7 +49,7 @@ void jit_write(struct jit *j, unsigned n, unsigned reg)
 	if (n == 31)
 		j->sp_checked = false;
 	if (j->pin[n] == X86_NO_REG)
-		x86_store(&j->buf, X86_W, jit_x(j, n), reg);
+		x86_plain_here(&j->buf, X86_MOV_STORE | X86_W, reg, jit_x_home(n));
 	else if (j->pin[n] != reg)
 		x86_mov_rr(&j->buf, X86_W, j->pin[n], reg);
 }
@@ -64,9 +64,12 @@ void jit_write_z(struct jit *j, unsigned n, unsigned reg)
 
 static void flags_to_mem(struct jit *j)
 {
-	x86_lahf(&j->buf);
-	x86_setcc(&j->buf, X86_O, X86_RAX);
-	x86_store(&j->buf, 0, JIT_CPU(jit_hot.flags), X86_RAX);
+	struct x86_buf b = j->buf;
+
+	x86_lahf(&b);
+	x86_setcc(&b, X86_O, X86_RAX);
+	x86_store(&b, 0, JIT_CPU(jit_hot.flags), X86_RAX);
+	j->buf.p = b.p;
 }
 
 void jit_flags_from_sub(struct jit *j)

@@ -26,25 +26,10 @@ struct x86_rm x86_rm_indexed(unsigned base, unsigned index, unsigned scale, int3
 	return x86_rm_encode_indexed(base, index, scale, disp);
 }
 
-/* What follows the opcode, of which `end` is the end. */
-static inline uint64_t tail(const struct x86_buf *b, const uint8_t *end, unsigned reg, struct x86_rm rm)
-{
-	uint64_t bytes = rm.enc | (reg & 7) << 3;
-
-	if (__builtin_expect((rm.enc & X86_RM_RIP) != 0, 0))
-		bytes -= (uint64_t)(end + 5 - b->start) << 8;
-	return bytes;
-}
-
-static inline unsigned rex_bits(uint32_t op, unsigned reg, struct x86_rm rm)
-{
-	return (op >> 5 & 8) | (reg >> 1 & 4) | (unsigned)(rm.enc >> X86_RM_REX_POS & 3);
-}
-
 void x86_op_plain(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
 {
-	unsigned rex = rex_bits(op, reg, rm), n = rex != 0;
-	uint64_t bytes = tail(b, b->p + n + 1, reg, rm) << 8 | (op & 0xff);
+	unsigned rex = x86_rex_bits(op, reg, rm), n = rex != 0;
+	uint64_t bytes = x86_tail(b, b->p + n + 1, reg, rm) << 8 | (op & 0xff);
 
 	bytes = bytes << 8 * n | (n ? 0x40 | rex : 0);
 	x86_bytes(b, bytes, n + 1 + (unsigned)(rm.enc >> X86_RM_LENGTH_POS));
@@ -52,29 +37,7 @@ void x86_op_plain(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm
 
 void x86_op_any(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
 {
-	unsigned rex = rex_bits(op, reg, rm);
-	uint8_t *p = b->p;
-
-	if (op & (X86_LOCK | X86_66 | X86_F3 | X86_F2)) {
-		if (op & X86_LOCK)
-			*p++ = 0xf0;
-		if (op & X86_66)
-			*p++ = 0x66;
-		if (op & (X86_F3 | X86_F2))
-			*p++ = op & X86_F3 ? 0xf3 : 0xf2;
-	}
-	/* SPL to DIL, not AH to BH */
-	bool low = (op & X86_B8 && reg & 4) || (op & X86_RM8 && rm.enc & X86_RM_REX8);
-	*p = (uint8_t)(0x40 | rex);
-	p += rex || low;
-	*p = 0x0f;
-	p += (op & (X86_0F | X86_0F38 | X86_0F3A)) != 0;
-	*p = op & X86_0F38 ? 0x38 : 0x3a;
-	p += (op & (X86_0F38 | X86_0F3A)) != 0;
-	*p++ = (uint8_t)op;
-	uint64_t bytes = tail(b, p, reg, rm);
-	memcpy(p, &bytes, sizeof(bytes));
-	b->p = p + (rm.enc >> X86_RM_LENGTH_POS);
+	x86_any_here(b, op, reg, rm);
 }
 
 void x86_mov_imm(struct x86_buf *b, unsigned dst, uint64_t val)
@@ -112,7 +75,7 @@ void x86_v(struct x86_buf *b, uint32_t op, unsigned reg, unsigned src, struct x8
 	}
 	memcpy(b->p, &bytes, sizeof(bytes));
 	b->p += n;
-	x86_bytes(b, tail(b, b->p, reg, rm), (unsigned)(rm.enc >> X86_RM_LENGTH_POS));
+	x86_bytes(b, x86_tail(b, b->p, reg, rm), (unsigned)(rm.enc >> X86_RM_LENGTH_POS));
 }
 
 /* EVEX: its prefix's inverted bits that number registers 16 to 31 are set, as is the one that is always; no mask, no

@@ -131,12 +131,18 @@ struct x86_rm x86_rm_indexed(unsigned base, unsigned index, unsigned scale, int3
 /* [base + disp] */
 X86_FOLDED struct x86_rm x86_m(unsigned base, int32_t disp)
 {
-	if (__builtin_constant_p(base) && __builtin_constant_p(disp))
+	if (__builtin_constant_p(base))
 		return x86_rm_encode(base, disp);
 	return x86_rm_memory(base, disp);
 }
 
-/* The same, with a displacement of 32 bits; base is not X86_RSP or X86_R12. */
+/* The same, with a displacement of 8 bits, and of 32; base is not X86_RSP or X86_R12. */
+X86_FOLDED struct x86_rm x86_m8(unsigned base, uint8_t disp)
+{
+	return (struct x86_rm){ (uint64_t)disp << 8 | 0x40 | (base & 7) | X86_RM_MEM |
+		(uint64_t)(base >> 3) << X86_RM_REX_POS | UINT64_C(2) << X86_RM_LENGTH_POS };
+}
+
 X86_FOLDED struct x86_rm x86_m32(unsigned base, uint32_t disp)
 {
 	return (struct x86_rm){ (uint64_t)disp << 8 | 0x80 | (base & 7) | X86_RM_MEM |
@@ -234,9 +240,57 @@ static inline void x86_bytes(struct x86_buf *b, uint64_t bytes, unsigned n)
 	b->p = p + n;
 }
 
+/* What ModRM and the bytes behind it are where the opcode's end is at `end`. */
+static inline uint64_t x86_tail(const struct x86_buf *b, const uint8_t *end, unsigned reg, struct x86_rm rm)
+{
+	uint64_t bytes = rm.enc | (reg & 7) << 3;
+
+	if (__builtin_expect((rm.enc & X86_RM_RIP) != 0, 0))
+		bytes -= (uint64_t)(end + 5 - b->start) << 8;
+	return bytes;
+}
+
+static inline unsigned x86_rex_bits(uint32_t op, unsigned reg, struct x86_rm rm)
+{
+	return (op >> 5 & 8) | (reg >> 1 & 4) | (unsigned)(rm.enc >> X86_RM_REX_POS & 3);
+}
+
 /* Behind the folded functions: an instruction without any prefix but REX, and any. */
 void x86_op_plain(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm);
 void x86_op_any(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm);
+
+/* Any instruction with a ModRM byte, put down where it is called. */
+X86_FOLDED void x86_any_here(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
+{
+	/* SPL to DIL, not AH to BH */
+	bool low = (op & X86_B8 && reg & 4) || (op & X86_RM8 && rm.enc & X86_RM_REX8);
+	unsigned rex = x86_rex_bits(op, reg, rm), has_rex = rex || low, n = 1;
+	uint32_t head = op & 0xff;
+	uint8_t *p = b->p;
+
+	if (op & (X86_LOCK | X86_66 | X86_F3 | X86_F2)) {
+		if (op & X86_LOCK)
+			*p++ = 0xf0;
+		if (op & X86_66)
+			*p++ = 0x66;
+		if (op & (X86_F3 | X86_F2))
+			*p++ = op & X86_F3 ? 0xf3 : 0xf2;
+	}
+	if (op & (X86_0F38 | X86_0F3A)) {
+		head = head << 16 | (op & X86_0F38 ? 0x380f : 0x3a0f);
+		n = 3;
+	} else if (op & X86_0F) {
+		head = head << 8 | 0x0f;
+		n = 2;
+	}
+	head = head << 8 * has_rex | (has_rex ? 0x40 | rex : 0);
+	n += has_rex;
+	memcpy(p, &head, sizeof(head));
+	p += n;
+	uint64_t bytes = x86_tail(b, p, reg, rm);
+	memcpy(p, &bytes, sizeof(bytes));
+	b->p = p + (rm.enc >> X86_RM_LENGTH_POS);
+}
 
 #define X86_NEEDS_ANY (X86_66 | X86_F3 | X86_F2 | X86_0F | X86_0F38 | X86_0F3A | X86_B8 | X86_RM8 | X86_LOCK)
 
@@ -265,6 +319,8 @@ X86_FOLDED void x86_op(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_
 {
 	if (__builtin_constant_p(op) && !(op & X86_NEEDS_ANY))
 		x86_plain(b, op, reg, rm);
+	else if (__builtin_constant_p(op) && __builtin_constant_p(reg) && __builtin_constant_p(rm.enc))
+		x86_any_here(b, op, reg, rm);
 	else
 		x86_op_any(b, op, reg, rm);
 }
