@@ -147,7 +147,8 @@ static uint64_t load_piece(struct emu_cpu *cpu, const struct access *a, const st
 	if (e->phys & EMU_PHYS_BYTES)
 		return host_load((const void *)(va + e->addend), size);
 	emu_verify_device(cpu);
-	if (!emu_mem_load(cpu->system->mem, entry_pa(e, va), size, &val))
+	uint64_t pa = entry_pa(e, va);
+	if (!emu_region_load(emu_mem_find(cpu->system->mem, pa), pa, size, &val))
 		data_abort(cpu, a, va, EMU_FSC_EXTERNAL, false);
 	return val;
 }
@@ -161,7 +162,8 @@ static void store_piece(struct emu_cpu *cpu, const struct access *a, const struc
 		return;
 	}
 	emu_verify_device(cpu);
-	if (!emu_mem_store(cpu->system->mem, entry_pa(e, va), size, val))
+	uint64_t pa = entry_pa(e, va);
+	if (!emu_region_store(emu_mem_find(cpu->system->mem, pa), pa, size, val))
 		data_abort(cpu, a, va, EMU_FSC_EXTERNAL, true);
 }
 
@@ -333,7 +335,7 @@ const uint32_t *emu_fetch_page_slow(struct emu_cpu *cpu, uint64_t va, uint64_t *
 	/* Flash in its command mode answers fetches as it answers loads; devices and holes abort. */
 	uint64_t pa = (e->phys & ~EMU_PAGE_MASK) | (va & EMU_PAGE_MASK);
 	const struct emu_region *region = emu_mem_find(cpu->system->mem, pa);
-	if (!region || region->desc.kind != EMU_REGION_ROMD || !emu_mem_load(cpu->system->mem, pa, 4, &insn))
+	if (!region || region->desc.kind != EMU_REGION_ROMD || !emu_region_load(region, pa, 4, &insn))
 		emu_raise_abort(cpu, true, va, EMU_FSC_EXTERNAL);
 	*ret_insn = (uint32_t)insn;
 	return NULL;

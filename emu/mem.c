@@ -11,7 +11,7 @@
  *    the old one to drain; new readers use the other one, so the wait ends.
  *  - vCPU threads, from one safe point to the next: the listener waits for them.
  *
- * A device function runs inside such a section. It may therefore switch flash
+ * A device function runs inside one or the other. It may therefore switch flash
  * (which changes a flag of the region, not the map) but not add or remove.
  */
 #include "emu/mem.h"
@@ -251,7 +251,7 @@ void emu_mem_walk(struct emu_mem *mem, emu_region_fn *fn, void *opaque)
 static unsigned piece_size(const struct emu_mmio_ops *ops, uint64_t offset, unsigned size)
 {
 	unsigned min = ops->min_size ? ops->min_size : 1, max = ops->max_size ? ops->max_size : 8;
-	if (size < min || offset % size)
+	if (size < min || offset & (size - 1))
 		return 0;
 	return size < max ? size : max;
 }
@@ -300,23 +300,41 @@ static bool ops_store(const struct emu_region *region, uint64_t offset, unsigned
 	return ok;
 }
 
+bool emu_region_load(const struct emu_region *region, uint64_t pa, unsigned size, uint64_t *ret_value)
+{
+	if (!region || region->last - pa < size - 1)
+		return false;
+	uint64_t offset = pa - region->desc.base;
+	if (!emu_region_is_readable(region))
+		return ops_load(region, offset, size, ret_value);
+	uint64_t value = 0;
+	memcpy(&value, (const uint8_t *)region->desc.host + offset, size);
+	*ret_value = value;
+	return true;
+}
+
+bool emu_region_store(const struct emu_region *region, uint64_t pa, unsigned size, uint64_t value)
+{
+	if (!region || region->last - pa < size - 1)
+		return false;
+	uint64_t offset = pa - region->desc.base;
+	switch (region->desc.kind) {
+	case EMU_REGION_RAM:
+		memcpy((uint8_t *)region->desc.host + offset, &value, size);
+		return true;
+	case EMU_REGION_ROM:
+		return false;
+	case EMU_REGION_ROMD:
+	case EMU_REGION_MMIO:
+		return ops_store(region, offset, size, value);
+	}
+	return false;
+}
+
 bool emu_mem_load(struct emu_mem *mem, uint64_t pa, unsigned size, uint64_t *ret_value)
 {
 	unsigned token = emu_mem_enter(mem);
-	const struct emu_region *region = emu_mem_find(mem, pa);
-	bool ok = false;
-
-	if (region && region->last - pa >= size - 1) {
-		uint64_t offset = pa - region->desc.base;
-		if (emu_region_is_readable(region)) {
-			uint64_t value = 0;
-			memcpy(&value, (const uint8_t *)region->desc.host + offset, size);
-			*ret_value = value;
-			ok = true;
-		} else {
-			ok = ops_load(region, offset, size, ret_value);
-		}
-	}
+	bool ok = emu_region_load(emu_mem_find(mem, pa), pa, size, ret_value);
 	emu_mem_leave(mem, token);
 	return ok;
 }
@@ -324,24 +342,7 @@ bool emu_mem_load(struct emu_mem *mem, uint64_t pa, unsigned size, uint64_t *ret
 bool emu_mem_store(struct emu_mem *mem, uint64_t pa, unsigned size, uint64_t value)
 {
 	unsigned token = emu_mem_enter(mem);
-	const struct emu_region *region = emu_mem_find(mem, pa);
-	bool ok = false;
-
-	if (region && region->last - pa >= size - 1) {
-		uint64_t offset = pa - region->desc.base;
-		switch (region->desc.kind) {
-		case EMU_REGION_RAM:
-			memcpy((uint8_t *)region->desc.host + offset, &value, size);
-			ok = true;
-			break;
-		case EMU_REGION_ROM:
-			break;
-		case EMU_REGION_ROMD:
-		case EMU_REGION_MMIO:
-			ok = ops_store(region, offset, size, value);
-			break;
-		}
-	}
+	bool ok = emu_region_store(emu_mem_find(mem, pa), pa, size, value);
 	emu_mem_leave(mem, token);
 	return ok;
 }

@@ -20,6 +20,10 @@ const struct emu_region *emu_mem_find(struct emu_mem *mem, uint64_t pa);
 unsigned emu_mem_enter(struct emu_mem *mem);
 void emu_mem_leave(struct emu_mem *mem, unsigned token);
 
+/* emu_mem_load and emu_mem_store, by what emu_mem_find has said. A vCPU need not enter the map for each access. */
+bool emu_region_load(const struct emu_region *region, uint64_t pa, unsigned size, uint64_t *ret_value);
+bool emu_region_store(const struct emu_region *region, uint64_t pa, unsigned size, uint64_t value);
+
 /* Whether the region's bytes may be read, and executed, through desc.host. */
 static inline bool emu_region_is_readable(const struct emu_region *region)
 {

@@ -645,6 +645,53 @@ START_TEST(test_remove_under_load)
 }
 END_TEST
 
+struct leaver {
+	_Atomic bool gone, used_after;
+	_Atomic unsigned reads;
+};
+
+static bool leaver_read(void *opaque, uint64_t offset, unsigned size, uint64_t *ret_value)
+{
+	struct leaver *l = opaque;
+
+	l->reads++;
+	usleep(300); /* so that it is removed in the middle */
+	if (l->gone)
+		l->used_after = true;
+	*ret_value = 0;
+	return true;
+}
+
+/* A device goes away under a vCPU that polls it: nobody is in its functions any more when it has. */
+START_TEST(test_remove_device_under_load)
+{
+	static const uint32_t insns[] = { 0xf9400041, 0x17ffffff }, handler[] = { 0x91000400, 0xd69f03e0 };
+	static const struct emu_mmio_ops ops = { .read = leaver_read };
+	struct emu_regs regs;
+	code(RAM_BASE + 0x1000, insns, 2);
+	code(RAM_BASE + 0x200, handler, 2);
+	emu_system_set_boot(sys, &(struct emu_boot){ .pc = RAM_BASE + 0x1000, .x = { 0, 0, 0x80000000 } });
+	cpu0()->sys[EMU_SR_VBAR_EL1] = RAM_BASE;
+	emu_system_resume(sys);
+	for (unsigned i = 0; i < 50; i++) {
+		struct leaver leaver = { 0 };
+		struct emu_region_desc desc = { .name = "leaver", .kind = EMU_REGION_MMIO, .base = 0x80000000, .size = 0x1000,
+			.ops = &ops, .opaque = &leaver };
+		struct emu_region *region = emu_mem_add(mem, &desc, NULL);
+		ck_assert_ptr_nonnull(region);
+		while (leaver.reads < 2)
+			usleep(50);
+		emu_mem_remove(mem, region);
+		leaver.gone = true;
+		usleep(500);
+		ck_assert(!leaver.used_after);
+	}
+	emu_system_pause(sys);
+	emu_system_get_regs(sys, 0, &regs);
+	ck_assert_uint_gt(regs.x[0], 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("system");
@@ -663,6 +710,7 @@ int main(void)
 	tcase_add_test(tc, test_psci_calls);
 	tcase_add_test(tc, test_semihost);
 	tcase_add_test(tc, test_remove_under_load);
+	tcase_add_test(tc, test_remove_device_under_load);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("models");
 	tcase_set_timeout(tc, 120);
