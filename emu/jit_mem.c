@@ -247,7 +247,7 @@ static struct jit_view *view_of(struct jit *j, enum emu_regime as)
 	unsigned slot = as == EMU_AS_EL0 ? j->set[0] : j->set[1] - EMU_JIT_LOW_SETS;
 
 	_Static_assert((int)JIT_REGIMES == (int)EMU_REGIMES, "a row of views for each regime");
-	return &j->view[as * EMU_JIT_LOW_SETS + slot % j->n_slots];
+	return &j->view[as * EMU_JIT_LOW_SETS + (slot & (j->n_slots - 1))];
 }
 
 void emu_jit_switch_sets(struct emu_cpu *cpu, unsigned low, unsigned high)
@@ -284,16 +284,15 @@ void emu_jit_update_views(struct emu_cpu *cpu)
 
 /* ---- Filling ---- */
 
-void jit_mem_fill(struct emu_cpu *cpu, uint64_t va, bool unpriv)
+void jit_mem_put(struct emu_cpu *cpu, const struct emu_tlb_entry *e, uint64_t va, bool unpriv)
 {
 	struct jit *j = cpu->jit;
 	struct jit_view *view = view_of(j, unpriv ? emu_regime_unpriv(cpu) : emu_regime_now(cpu));
-	const struct emu_tlb_entry *e = emu_tlb_slot(unpriv ? cpu->view_unpriv : cpu->view, va);
 	uint64_t tag = va | EMU_PAGE_MASK, index = index_of(va);
 	unsigned h = va >> 55 & 1, shift = e->phys >> EMU_PHYS_SHIFT_POS & 31;
 
 	bool read = e->tag_read == tag, write = e->tag_write == tag;
-	if (!is_canonical(va) || !(read || write) || j->debug & EMU_JIT_NO_FAST_MEM)
+	if (!is_canonical(va) || j->debug & EMU_JIT_NO_FAST_MEM)
 		return;
 	jit_count(j, EMU_STAT_JIT_FILLS, 1);
 	if (view->table) {

@@ -316,6 +316,14 @@ struct jit_area {
 };
 enum { JIT_AREA_WRITE, JIT_AREA_EXEC, JIT_AREA_BLOCKS, JIT_AREA_FAULTS, JIT_AREA_HASH, JIT_AREAS };
 
+/* What a site executes; none is the word 0. */
+struct jit_decoded {
+	uint32_t word;
+	enum a64_op op;
+	union a64_args args;
+};
+enum { JIT_DECODED_BITS = 6 };
+
 /* ---- All of it ---- */
 
 struct jit {
@@ -336,6 +344,7 @@ struct jit {
 	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_call, thunk_exit_link, thunk_call; /* emu/jit.c */
 	uint32_t thunk_second;      /* the same: see look_up_rax */
 	uint32_t thunk_site[2];     /* emu/jit_site.c: of blocks with the usual registers, and with others */
+	struct jit_decoded decoded[1 << JIT_DECODED_BITS];
 	uint32_t to_part;           /* the site to be parted; 0: none */
 	uint32_t v_consts;          /* constants of emu/jit_vec.c */
 	uint32_t host_has;          /* JIT_HOST_MASK: what this host has */
@@ -729,8 +738,16 @@ void jit_fp_leave(struct jit *j);
 
 bool jit_mem_init(struct jit *j, struct vmd_error *err);
 void jit_mem_fini(struct jit *j);
-/* Translations by which an access at `va` has just been made go into the arrays. */
-void jit_mem_fill(struct emu_cpu *cpu, uint64_t va, bool unpriv);
+/* The TLB's entry for `va`, which may be used directly, goes into the arrays. */
+void jit_mem_put(struct emu_cpu *cpu, const struct emu_tlb_entry *e, uint64_t va, bool unpriv);
+/* Translations by which an access at `va` has just been made do: those of devices never. */
+static inline void jit_mem_fill(struct emu_cpu *cpu, uint64_t va, bool unpriv)
+{
+	const struct emu_tlb_entry *e = emu_tlb_slot(unpriv ? cpu->view_unpriv : cpu->view, va);
+
+	if (e->tag_read == (va | EMU_PAGE_MASK) || e->tag_write == (va | EMU_PAGE_MASK))
+		jit_mem_put(cpu, e, va, unpriv);
+}
 static inline unsigned jit_hash_2m(uint64_t va)
 {
 	return (unsigned)((va >> 21 ^ va >> 31) & 1023);

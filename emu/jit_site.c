@@ -9,9 +9,9 @@
  *
  *     mov  rcx, va             if that is in another register
  *     call thunk_site
- *     struct record; struct vectors if there are any; a byte for each host register
- *     if the block has others than usual; how far back the branch for crossings is, if
- *     there is one; the instructions
+ *     struct record; the instructions; struct vectors if there are any; a byte for each
+ *     host register if the block has others than usual; how far back the branch for
+ *     crossings is, if there is one
  *
  * The thunk saves the host's registers where the guest's are in memory, or, for a
  * block with other registers than usual and for vector registers, in
@@ -40,13 +40,14 @@ struct record {
 	uint8_t count;         /* instructions */
 	uint8_t kind;          /* JIT_SITE_*, HAS_* */
 	uint8_t crossings;     /* of a run, as far as they are counted */
-};
+} __attribute__((packed));
 enum { HAS_VECTORS = 1 << 4, HAS_MAP = 1 << 5 };
 
 struct vectors {
 	uint8_t dirty, n[JIT_V_SLOTS];        /* when the site is entered */
 	uint8_t valid, to[JIT_V_SLOTS];       /* where the block goes on */
 };
+_Static_assert(_Alignof(struct record) == 1 && _Alignof(struct vectors) == 1, "they may be anywhere");
 
 /* ---- Emission ---- */
 
@@ -80,6 +81,9 @@ static void site_piece(struct jit *j, const struct jit_slow *s)
 	uint32_t at = x86_here(&b);
 	put(&b, &(struct record){ .pc = s->pc, .back = (uint16_t)(at - s->resume), .bytes = s->bytes,
 		.done = s->index, .count = s->count, .kind = (uint8_t)kind }, sizeof(struct record));
+	x86_u32(&b, j->insn[s->index].word);
+	for (unsigned i = 1; i < s->count; i++)
+		x86_u32(&b, j->insn[s->index + i].word);
 	if (has_vectors) {
 		j->buf.p = b.p;
 		put_vectors(j, s);
@@ -89,9 +93,6 @@ static void site_piece(struct jit *j, const struct jit_slow *s)
 		put(&b, j->map, JIT_PINNED);
 	if (kind & JIT_SITE_RUN)
 		put(&b, &(uint16_t){ (uint16_t)(at - s->branch[1]) }, sizeof(uint16_t));
-	x86_u32(&b, j->insn[s->index].word);
-	for (unsigned i = 1; i < s->count; i++)
-		x86_u32(&b, j->insn[s->index + i].word);
 	j->buf.p = b.p;
 }
 
@@ -115,83 +116,119 @@ void jit_site_resume(struct jit *j, unsigned first)
 
 /* ---- Reading it ---- */
 
-struct site {
-	struct record r;
-	struct vectors v;
-	const uint8_t *map, *words; /* `map` NULL: the usual one */
-	uint16_t branch_back;  /* JIT_SITE_RUN: from the record to the end of the branch for crossings */
-};
-
-static void read_site(const uint8_t *at, struct site *ret)
-{
-	memcpy(&ret->r, at, sizeof(ret->r));
-	at += sizeof(ret->r);
-	ret->v = (struct vectors){ 0 };
-	if (ret->r.kind & HAS_VECTORS) {
-		memcpy(&ret->v, at, sizeof(ret->v));
-		at += sizeof(ret->v);
-	}
-	ret->map = NULL;
-	if (ret->r.kind & HAS_MAP) {
-		ret->map = at;
-		at += JIT_PINNED;
-	}
-	if (ret->r.kind & JIT_SITE_RUN) {
-		memcpy(&ret->branch_back, at, sizeof(ret->branch_back));
-		at += sizeof(ret->branch_back);
-	}
-	ret->words = at;
-}
-
-static uint32_t word_of(const struct site *s, unsigned i)
+static uint32_t word_of(const struct record *r, unsigned i)
 {
 	uint32_t word;
 
-	memcpy(&word, s->words + 4 * i, sizeof(word));
+	memcpy(&word, (const uint8_t *)(r + 1) + 4 * i, sizeof(word));
 	return word;
+}
+
+/* What may be behind them, in this order. */
+static const struct vectors *vectors_of(const struct record *r)
+{
+	return (const void *)((const uint8_t *)(r + 1) + 4 * r->count);
+}
+
+static const uint8_t *map_of(const struct record *r)
+{
+	return (const uint8_t *)vectors_of(r) + (r->kind & HAS_VECTORS ? sizeof(struct vectors) : 0);
+}
+
+/* JIT_SITE_RUN: from the record to the end of the branch for crossings. */
+static uint16_t branch_back(const struct record *r)
+{
+	uint16_t back;
+
+	memcpy(&back, map_of(r) + (r->kind & HAS_MAP ? JIT_PINNED : 0), sizeof(back));
+	return back;
 }
 
 /* ---- Execution ---- */
 
-static bool crosses(const struct record *r, uint64_t va)
+static void count_access(struct jit *j, const struct record *r, bool crosses)
 {
-	return (va & EMU_PAGE_MASK) + r->bytes > EMU_PAGE_SIZE;
-}
-
-static void count_access(struct jit *j, const struct site *s, const uint8_t *at, uint64_t va)
-{
-	jit_count(j, s->r.kind & JIT_SITE_WRITES ? EMU_STAT_JIT_SLOW_STORES : EMU_STAT_JIT_SLOW_LOADS, 1);
-	if (!crosses(&s->r, va))
+	if (r->kind & JIT_SITE_WRITES)
+		jit_count(j, EMU_STAT_JIT_SLOW_STORES, 1);
+	else
+		jit_count(j, EMU_STAT_JIT_SLOW_LOADS, 1);
+	if (!crosses)
 		return;
 	jit_count(j, EMU_STAT_JIT_CROSSINGS, 1);
-	if (s->r.kind & JIT_SITE_RUN) {
-		uint32_t record = (uint32_t)(at - j->buf.exec);
-		if (s->r.crossings < CROSSINGS)
+	if (r->kind & JIT_SITE_RUN) {
+		uint32_t record = (uint32_t)((const uint8_t *)r - j->buf.exec);
+		if (r->crossings < CROSSINGS)
 			j->buf.start[record + offsetof(struct record, crossings)]++;
 		else
 			j->to_part = record;
 	}
 }
 
-static void exec_words(struct emu_cpu *cpu, const struct site *s)
+/* Who waits for a device does the same again and again. */
+static const struct jit_decoded *decoded(struct jit *j, uint32_t word)
 {
-	for (unsigned i = 0; i < s->r.count; i++) {
-		enum a64_op op;
-		union a64_args args;
-		a64_decode(word_of(s, i), &op, &args);
+	struct jit_decoded *d = &j->decoded[word * UINT32_C(0x9e3779b1) >> (32 - JIT_DECODED_BITS)];
+
+	if (d->word != word) {
+		a64_decode(word, &d->op, &d->args);
+		d->word = word;
+	}
+	return d;
+}
+
+static void exec_words(struct emu_cpu *cpu, const struct record *r)
+{
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct jit_decoded *d = decoded(cpu->jit, word_of(r, i));
+		cpu->pc = r->pc + 4 * i;
 		cpu->next_pc = cpu->pc + 4;
-		a64_exec[op](cpu, &args);
-		cpu->pc += 4;
-		cpu->jit_hot.partial++;
+		cpu->jit_hot.partial = r->done + i;
+		a64_exec[d->op](cpu, &d->args);
 	}
 }
 
 /* The next time the pages are in the arrays. */
-static void fill(struct emu_cpu *cpu, const struct record *r, uint64_t va)
+static void fill(struct emu_cpu *cpu, const struct record *r, uint64_t va, bool crosses)
 {
 	jit_mem_fill(cpu, va, r->kind & JIT_SITE_UNPRIV);
-	if (crosses(r, va))
+	if (crosses)
 		jit_mem_fill(cpu, va + r->bytes - 1, r->kind & JIT_SITE_UNPRIV);
+}
+
+/* The guest's registers, from where the thunk has put them; and where it takes them from: whether it is to take
+ * vector registers. Most sites need neither, and are not to save what these use. */
+static __attribute__((noinline)) void take_saved(struct emu_cpu *cpu, const struct record *r)
+{
+	const struct emu_jit_saved *saved = &cpu->jit_saved;
+	const struct vectors *v = vectors_of(r);
+	const uint8_t *map = map_of(r);
+
+	if (r->kind & HAS_MAP)
+#pragma GCC unroll 9
+		for (unsigned i = 0; i < JIT_PINNED; i++)
+			cpu->x[map[i]] = saved->x[i];
+	for (unsigned dirty = r->kind & HAS_VECTORS ? v->dirty : 0; dirty; dirty &= dirty - 1) {
+		unsigned i = (unsigned)__builtin_ctz(dirty);
+		cpu->v[v->n[i]] = saved->v[i];
+	}
+}
+
+static __attribute__((noinline)) bool give_saved(struct emu_cpu *cpu, const struct record *r)
+{
+	struct emu_jit_saved *saved = &cpu->jit_saved;
+	const struct vectors *v = vectors_of(r);
+	const uint8_t *map = map_of(r);
+	unsigned to = r->kind & HAS_VECTORS ? v->valid : 0;
+
+	if (r->kind & HAS_MAP)
+#pragma GCC unroll 9
+		for (unsigned i = 0; i < JIT_PINNED; i++)
+			saved->x[i] = cpu->x[map[i]];
+	for (unsigned valid = to; valid; valid &= valid - 1) {
+		unsigned i = (unsigned)__builtin_ctz(valid);
+		saved->v[i] = cpu->v[v->to[i]];
+	}
+	return to;
 }
 
 /* What the thunk goes by: RAX and RDX. */
@@ -200,73 +237,61 @@ struct way_back {
 	uint64_t has_vectors;
 };
 
-static struct way_back exec_site(struct emu_cpu *cpu, const uint8_t *at, uint64_t va)
+static struct way_back exec_site(struct emu_cpu *cpu, const struct record *r, uint64_t va)
 {
-	struct emu_jit_saved *saved = &cpu->jit_saved;
-	struct site s;
+	bool has_saved = r->kind & (HAS_VECTORS | HAS_MAP), is_access = r->bytes;
+	bool crosses = (va & EMU_PAGE_MASK) + r->bytes > EMU_PAGE_SIZE;
 
-	read_site(at, &s);
-	for (unsigned i = 0; s.map && i < JIT_PINNED; i++)
-		cpu->x[s.map[i]] = saved->x[i];
-	for (unsigned dirty = s.v.dirty; dirty; dirty &= dirty - 1) {
-		unsigned i = (unsigned)__builtin_ctz(dirty);
-		cpu->v[s.v.n[i]] = saved->v[i];
-	}
-
-	cpu->pc = s.r.pc;
-	cpu->jit_hot.partial = s.r.done;
+	if (has_saved)
+		take_saved(cpu, r);
 	jit_sync_flags(cpu);
-	if (s.r.bytes)
-		count_access(cpu->jit, &s, at, va);
-	exec_words(cpu, &s);
-	if (s.r.bytes)
-		fill(cpu, &s.r, va);
-
-	for (unsigned i = 0; s.map && i < JIT_PINNED; i++)
-		saved->x[i] = cpu->x[s.map[i]];
-	for (unsigned valid = s.v.valid; valid; valid &= valid - 1) {
-		unsigned i = (unsigned)__builtin_ctz(valid);
-		saved->v[i] = cpu->v[s.v.to[i]];
-	}
-	return (struct way_back){ at - s.r.back, s.v.valid };
+	if (is_access)
+		count_access(cpu->jit, r, crosses);
+	exec_words(cpu, r);
+	if (is_access)
+		fill(cpu, r, va, crosses);
+	return (struct way_back){ (const uint8_t *)r - r->back, has_saved && give_saved(cpu, r) };
 }
 
 /* ---- Runs that cross pages ---- */
 
 /* The registers are where the block has them, and V registers in memory. */
-static void enter_as(struct jit *j, const struct site *s)
+static void enter_as(struct jit *j, const uint8_t *map, const struct vectors *v)
 {
 	jit_map_usual(j);
 	for (unsigned i = 0; i < JIT_PINNED; i++)
-		if (s->map && s->map[i] != jit_usual_map[i])
-			jit_map_swap(j, jit_usual_map[i], s->map[i]);
-	memcpy(j->vregs.n, s->v.n, sizeof(j->vregs.n));
-	j->vregs.dirty = s->v.dirty;
+		if (map[i] != jit_usual_map[i])
+			jit_map_swap(j, jit_usual_map[i], map[i]);
+	memcpy(j->vregs.n, v->n, sizeof(j->vregs.n));
+	j->vregs.dirty = v->dirty;
 	jit_v_flush(j);
 	jit_v_reset(j);
 }
 
 /* The accesses, as a piece of code that begins and ends as the site does. */
-static void translate_apart(struct jit *j, const struct site *s, uint32_t resume)
+static void translate_apart(struct jit *j, const struct record *r, uint32_t resume)
 {
-	struct jit_vregs to = { .valid = s->v.valid };
+	struct vectors v = { 0 };
 
+	if (r->kind & HAS_VECTORS)
+		v = *vectors_of(r);
 	j->block_flags = JIT_FLAG_SP_CHECK;
 	j->n_slow = j->n_saved_vregs = 0;
-	j->n = j->seam = s->r.done + s->r.count;
+	j->n = j->seam = r->done + r->count;
 	j->ended = j->sp_checked = false;
 	j->eflags = JIT_EFLAGS_NONE;
-	enter_as(j, s);
+	enter_as(j, r->kind & HAS_MAP ? map_of(r) : jit_usual_map, &v);
 	/* All of them first: translators look at what follows, and take it along. */
-	for (unsigned i = 0; i < s->r.count; i++)
-		jit_decode(j, word_of(s, i), &j->insn[s->r.done + i]);
-	for (j->i = s->r.done; j->i < j->n; j->i++) {
-		j->pc = s->r.pc + 4 * (j->i - s->r.done);
+	for (unsigned i = 0; i < r->count; i++)
+		jit_decode(j, word_of(r, i), &j->insn[r->done + i]);
+	for (j->i = r->done; j->i < j->n; j->i++) {
+		j->pc = r->pc + 4 * (j->i - r->done);
 		j->va_align = 1;
 		jit_translate_native(j);
 	}
 	jit_v_forget(j);
-	memcpy(to.n, s->v.to, sizeof(to.n));
+	struct jit_vregs to = { .valid = v.valid };
+	memcpy(to.n, v.to, sizeof(to.n));
 	jit_v_restore(j, &to);
 	x86_jmp_to(&j->buf, resume);
 	jit_emit_slow(j);
@@ -276,16 +301,15 @@ void jit_site_part(struct jit *j)
 {
 	uint32_t at = j->to_part;
 	unsigned epoch = j->epoch;
-	struct site s;
 
 	j->to_part = 0;
 	jit_cache_make_room(j);
 	if (epoch != j->epoch)
 		return; /* the site may have gone; if not, it asks again */
-	read_site(j->buf.start + at, &s);
+	const struct record *r = (const void *)(j->buf.start + at);
 	uint32_t code = x86_here(&j->buf);
-	translate_apart(j, &s, at - s.r.back);
-	jit_cache_link(j, at - s.branch_back, code);
+	translate_apart(j, r, at - r->back);
+	jit_cache_link(j, at - branch_back(r), code);
 }
 
 /* ---- The thunk ---- */
