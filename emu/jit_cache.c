@@ -188,15 +188,17 @@ static void ask_ahead(struct jit_area *area, struct emu_jit_ahead *ahead, size_t
 	}
 }
 
-void jit_cache_make_room(struct jit *j)
+static inline bool is_full(const struct jit *j)
+{
+	return j->limit - x86_here(&j->buf) < BLOCK_ROOM || j->block_head - j->block_tail == j->max_blocks ||
+	       j->max_faults - (j->fault_head - j->fault_tail) < FAULT_ROOM;
+}
+
+static __attribute__((noinline)) void make_room(struct jit *j)
 {
 	struct emu_jit_ahead *ahead = j->cpu->system->jit_ahead;
 
-	for (;;) {
-		bool full = j->limit - x86_here(&j->buf) < BLOCK_ROOM || j->block_head - j->block_tail == j->max_blocks ||
-			    j->max_faults - (j->fault_head - j->fault_tail) < FAULT_ROOM;
-		if (!full)
-			break;
+	while (is_full(j)) {
 		if (j->limit == j->code_end) {
 			j->buf.p = j->buf.start + j->code_start;
 			j->limit = j->code_start;
@@ -210,6 +212,14 @@ void jit_cache_make_room(struct jit *j)
 	ask_ahead(&j->area[JIT_AREA_BLOCKS], ahead, j->block_head * sizeof(j->blocks[0]));
 	ask_ahead(&j->area[JIT_AREA_FAULTS], ahead, j->fault_head * sizeof(j->faults[0]));
 	ask_ahead(&j->area[JIT_AREA_HASH], ahead, j->area[JIT_AREA_HASH].size);
+}
+
+/* From one time that there has to be room made to the next, no more than a region is filled, and less than what is
+ * asked for ahead of the tables. */
+void jit_cache_make_room(struct jit *j)
+{
+	if (is_full(j))
+		make_room(j);
 }
 
 /* ---- Jumps between blocks ---- */

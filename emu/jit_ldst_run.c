@@ -30,11 +30,12 @@
 enum { MAX_INSNS = 24, MAX_BYTES = 2048 };
 
 struct access {
-	uint8_t n, t, t2, scale;
+	uint8_t n, t, t2, scale; /* n: NO_ACCESS if it is none */
 	bool is_load, is_vector, is_pair, pre, post;
-	enum jit_extend extend;
+	uint8_t extend;          /* enum jit_extend */
 	int32_t offset, writeback;
 };
+enum { NO_ACCESS = 0xff };
 
 static int32_t field(uint32_t word, unsigned at, unsigned n)
 {
@@ -42,7 +43,7 @@ static int32_t field(uint32_t word, unsigned at, unsigned n)
 }
 
 /* Loads and stores with an immediate offset, and pairs. */
-static bool describe(const struct jit_insn *insn, struct access *ret)
+static __attribute__((noinline)) bool describe(const struct jit_insn *insn, struct access *ret)
 {
 	uint32_t w = insn->word;
 	if (!insn->native || !jit_is_access(w))
@@ -111,7 +112,7 @@ static void before_access(struct jit *j, struct jit_slow *s)
 		jit_fault_note(j, s);
 }
 
-static void vector_access(struct jit *j, const struct access *a, int32_t at, struct jit_slow *s)
+static __attribute__((noinline)) void vector_access(struct jit *j, const struct access *a, int32_t at, struct jit_slow *s)
 {
 	for (unsigned i = 0; i <= a->is_pair; i++) {
 		unsigned t = i ? a->t2 : a->t;
@@ -125,7 +126,7 @@ static void vector_access(struct jit *j, const struct access *a, int32_t at, str
 }
 
 /* A pair of X registers that is to be one access: see emu/jit_ldst_pair.c. */
-static void atomic_pair(struct jit *j, const struct access *a, int32_t at, struct jit_slow *s)
+static __attribute__((noinline)) void atomic_pair(struct jit *j, const struct access *a, int32_t at, struct jit_slow *s)
 {
 	struct x86_buf *b = &j->buf;
 
@@ -195,76 +196,93 @@ static bool another_follows(const struct jit *j, unsigned n)
 	return false;
 }
 
-bool jit_ldst_run(struct jit *j)
+/* What is emitted before the accesses: the look-up of [base + lowest, base + end). */
+static struct jit_slow *look_up_run(struct jit *j, unsigned n, int32_t lowest, unsigned bytes, bool aligned, unsigned kind)
 {
-	struct x86_buf *b = &j->buf;
-	struct access first, a;
+	unsigned base = jit_read(j, n, X86_RCX);
 
-	if (!another_follows(j, j->insn[j->i].word >> 5 & 31))
-		return false;
-	if (!describe(&j->insn[j->i], &first) || first.post || (first.pre && loads(&first, first.n)))
+	if (lowest != 0)
+		x86_lea(&j->buf, X86_W, X86_RCX, x86_m(base, lowest));
+	else if (base != X86_RCX)
+		x86_mov_rr(&j->buf, X86_W, X86_RCX, base);
+	struct jit_slow *s = jit_site_add(j, X86_RCX, bytes, kind);
+	if (!aligned) {
+		struct x86_buf b = j->buf;
+		x86_mov_rr(&b, 0, X86_RAX, X86_RCX);
+		x86_alu_imm32(&b, X86_AND, 0, x86_r(X86_RAX), EMU_PAGE_MASK);
+		x86_alu_imm32(&b, X86_CMP, 0, x86_r(X86_RAX), (uint32_t)EMU_PAGE_SIZE - bytes);
+		s->branch[1] = x86_jcc(&b, X86_A);
+		s->kind |= JIT_SITE_RUN;
+		j->buf.p = b.p;
+	}
+	jit_look_up_page(j, s, X86_RCX, kind & JIT_SITE_WRITES);
+	x86_lea(&j->buf, X86_W, X86_RDX, x86_mx(X86_RAX, X86_RCX, 0, 0));
+	return s;
+}
+
+/* Behind jit_ldst_run, where there may be one. */
+static __attribute__((noinline)) bool translate_run(struct jit *j)
+{
+	struct access accesses[MAX_INSNS], *first = accesses;
+
+	if (!describe(&j->insn[j->i], first) || first->post || (first->pre && loads(first, first->n)))
 		return false;
 	/* The others would find SP misaligned. */
-	if (first.n == 31 && first.writeback % 16)
+	if (first->n == 31 && first->writeback % 16)
 		return false;
 	/* Relative to the base behind a writeback. */
-	int32_t moved = first.writeback, lowest = first.offset - moved;
-	int32_t end = lowest + (int32_t)((first.is_pair + 1) << first.scale);
-	bool done = loads(&first, first.n), writes = !first.is_load;
-	unsigned last = j->i;
+	int32_t moved = first->writeback, lowest = first->offset - moved;
+	int32_t end = lowest + (int32_t)((first->is_pair + 1) << first->scale);
+	bool done = loads(first, first->n), writes = !first->is_load;
+	unsigned start = j->i, last = start;
 
-	for (unsigned k = j->i + 1; k < j->n && k < j->i + MAX_INSNS && !done && !j->insn[k].is_target; k++) {
-		if (!describe(&j->insn[k], &a) || a.n != first.n) {
-			if (!is_plain(&j->insn[k], first.n))
+	for (unsigned k = start + 1; k < j->n && k < start + MAX_INSNS && !done && !j->insn[k].is_target; k++) {
+		struct access *a = &accesses[k - start];
+		if (!describe(&j->insn[k], a) || a->n != first->n) {
+			a->n = NO_ACCESS;
+			if (!is_plain(&j->insn[k], first->n))
 				break;
 			continue;
 		}
-		int32_t to = a.offset + (int32_t)((a.is_pair + 1) << a.scale);
-		int32_t new_lowest = a.offset < lowest ? a.offset : lowest, new_end = to > end ? to : end;
-		if (a.pre || (a.post && loads(&a, a.n)) || new_end - new_lowest > MAX_BYTES)
+		int32_t to = a->offset + (int32_t)((a->is_pair + 1) << a->scale);
+		int32_t new_lowest = a->offset < lowest ? a->offset : lowest, new_end = to > end ? to : end;
+		if (a->pre || (a->post && loads(a, a->n)) || new_end - new_lowest > MAX_BYTES)
 			break;
 		lowest = new_lowest;
 		end = new_end;
-		writes |= !a.is_load;
-		done = a.post || loads(&a, a.n);
+		writes |= !a->is_load;
+		done = a->post || loads(a, a->n);
 		last = k;
 	}
-	if (last == j->i)
+	if (last == start)
 		return false;
 
-	jit_check_base(j, first.n);
+	jit_check_base(j, first->n);
 	/* What the first access needs is there before the slow path may be taken. */
-	for (unsigned i = 0; first.is_vector && i <= first.is_pair; i++)
-		(first.is_load ? jit_v_target : jit_v_get)(j, i ? first.t2 : first.t);
-	bool aligned = first.n == 31 && j->sp_checked;
-	unsigned base = jit_read(j, first.n, X86_RCX), bytes = (unsigned)(end - lowest);
-	if (lowest + moved != 0)
-		x86_lea(b, X86_W, X86_RCX, x86_m(base, lowest + moved));
-	else if (base != X86_RCX)
-		x86_mov_rr(b, X86_W, X86_RCX, base);
-	struct jit_slow *s = jit_site_add(j, X86_RCX, bytes, writes ? JIT_SITE_WRITES : 0);
-	s->count = (uint8_t)(last - j->i + 1);
-	if (!aligned || ((unsigned)lowest & 15) + bytes > 16) {
-		x86_mov_rr(b, 0, X86_RAX, X86_RCX);
-		x86_alu_imm(b, X86_AND, 0, x86_r(X86_RAX), EMU_PAGE_MASK);
-		x86_alu_imm(b, X86_CMP, 0, x86_r(X86_RAX), (int32_t)(EMU_PAGE_SIZE - bytes));
-		s->branch[1] = x86_jcc(b, X86_A);
-		s->kind |= JIT_SITE_RUN;
-	}
-	jit_look_up_page(j, s, X86_RCX, writes);
-	x86_lea(b, X86_W, X86_RDX, x86_mx(X86_RAX, X86_RCX, 0, 0));
+	for (unsigned i = 0; first->is_vector && i <= first->is_pair; i++)
+		(first->is_load ? jit_v_target : jit_v_get)(j, i ? first->t2 : first->t);
+	unsigned bytes = (unsigned)(end - lowest);
+	bool aligned = first->n == 31 && j->sp_checked && ((unsigned)lowest & 15) + bytes <= 16;
+	struct jit_slow *s = look_up_run(j, first->n, lowest + moved, bytes, aligned, writes ? JIT_SITE_WRITES : 0);
+	s->count = (uint8_t)(last - start + 1);
+	/* It is at its end already. */
+	if (first->pre)
+		first->offset = 0;
 
-	for (unsigned k = j->i; k <= last; k = j->i + 1) {
+	for (unsigned k = start; k <= last; k = j->i + 1) {
+		const struct access *a = &accesses[k - start];
 		j->pc += 4 * (k - j->i);
 		j->i = k;
-		if (!describe(&j->insn[k], &a)) {
+		if (a->n == NO_ACCESS)
 			jit_ops[j->insn[k].op].translate(j, j->insn[k].word);
-			continue;
-		}
-		if (a.pre)
-			a.offset = 0;
-		access_at(j, &a, a.offset - lowest, s);
+		else
+			access_at(j, a, a->offset - lowest, s);
 	}
 	jit_slow_resume(j, s);
 	return true;
+}
+
+bool jit_ldst_run(struct jit *j)
+{
+	return another_follows(j, j->insn[j->i].word >> 5 & 31) && translate_run(j);
 }

@@ -20,7 +20,7 @@
 #include <emmintrin.h>
 
 struct uses {
-	uint8_t x[32], v[32];
+	uint8_t x[32], v[32]; /* v: of loops alone */
 	uint32_t v_written;
 };
 
@@ -199,11 +199,9 @@ static uint32_t used_often(const uint8_t counts[32], int8_t times)
 	       (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(high, least), high)) << 16;
 }
 
-static void choose_general(struct jit *j, struct uses *u, bool loops)
+static __attribute__((noinline)) void choose_general(struct jit *j, struct uses *u, uint32_t wanted, unsigned worth)
 {
-	/* An exchange is four accesses, which a loop makes once. */
-	unsigned worth = loops ? 2 : 6;
-	uint32_t pinned = j->pinned, wanted = used_often(u->x, (int8_t)worth) & ~pinned;
+	uint32_t pinned = j->pinned;
 
 	while (wanted && j->n_swaps < JIT_PINNED) {
 		unsigned in = (unsigned)__builtin_ctz(wanted), out = (unsigned)__builtin_ctz(pinned);
@@ -237,42 +235,58 @@ static void choose_vector(struct jit *j, struct uses *u)
 	}
 }
 
-/* Whether other registers than usual may be worth their while; counts what the block uses then. One that calls the
- * interpreter has its registers where that looks for them, and a short one has few uses. */
-static bool may_choose(const struct jit *j, struct uses *u)
+/* A bit for each register that may be worth the place of another; counts what the block uses then. A block that calls
+ * the interpreter has its registers where that looks for them, and a short one has few uses. */
+static uint32_t find_wanted(const struct jit *j, struct uses *u, unsigned worth)
 {
 	enum { FEW = 4 };
 
 	if (!j->loops && j->n < FEW)
-		return false;
+		return 0;
 	memset(u, 0, sizeof(*u));
 	for (unsigned i = 0; i < j->n; i++) {
 		if (!j->insn[i].native)
-			return false;
+			return 0;
 		count_general(u, &j->insn[i]);
 	}
-	for (unsigned i = 0; j->loops && i < j->n; i++)
-		count_vector(u, j->insn[i].word);
-	return true;
+	return used_often(u->x, (int8_t)worth) & ~j->pinned;
+}
+
+/* Loads the vector registers that a loop uses. */
+static __attribute__((noinline)) void enter_loop(struct jit *j)
+{
+	struct uses u = { 0 };
+
+	for (unsigned i = 0; i < j->n; i++) {
+		if (!j->insn[i].native)
+			return;
+		count_vector(&u, j->insn[i].word);
+	}
+	choose_vector(j, &u);
 }
 
 void jit_map_enter(struct jit *j)
 {
+	/* An exchange is four accesses, which a loop makes once. */
+	unsigned worth = j->loops ? 2 : 6;
 	struct uses u;
 
-	jit_map_usual(j);
+	if (j->n_swaps)
+		jit_map_usual(j);
 	jit_v_reset(j);
-	if (may_choose(j, &u)) {
-		choose_general(j, &u, j->loops);
-		for (unsigned i = 0; i < j->n_swaps; i++) {
-			x86_store(&j->buf, X86_W, jit_x_home(j->swap[i].usual), j->swap[i].reg);
-			x86_load(&j->buf, X86_W, j->swap[i].reg, jit_x_home(j->swap[i].now));
-		}
-		if (j->loops)
-			choose_vector(j, &u);
+	uint32_t wanted = find_wanted(j, &u, worth);
+	if (wanted)
+		choose_general(j, &u, wanted, worth);
+	for (unsigned i = 0; i < j->n_swaps; i++) {
+		x86_plain_here(&j->buf, X86_MOV_STORE | X86_W, j->swap[i].reg, jit_x_home(j->swap[i].usual));
+		x86_plain_here(&j->buf, X86_MOV_LOAD | X86_W, j->swap[i].reg, jit_x_home(j->swap[i].now));
 	}
-	j->loop_vregs = j->vregs;
-	j->loop_entry = j->loops ? x86_here(&j->buf) : 0;
+	j->loop_entry = 0;
+	if (j->loops) {
+		enter_loop(j);
+		j->loop_vregs = j->vregs;
+		j->loop_entry = x86_here(&j->buf);
+	}
 }
 
 void jit_map_exchange_back(struct jit *j)

@@ -375,32 +375,22 @@ static uint64_t find_targets(struct jit *j, const struct ahead *ahead)
 	return targets;
 }
 
-static inline void decode_at(struct jit *j, unsigned k, uint64_t pc)
-{
-	decode(j, word_at(j, pc), &j->insn[k]);
-	j->props[k] = j->insn[k].props;
-}
-
 /*
  * A loop of two blocks, of which this is the lower one: it ends by a conditional
  * branch back, and what is there leads here again. Then the block goes on there,
  * and registers stay in the host's through the loop; where the branch is not
  * taken, the block is left.
  */
-static void extend_loop(struct jit *j, struct ahead *ahead)
+static __attribute__((noinline)) void extend_loop(struct jit *j, uint64_t target, struct ahead *ahead)
 {
 	enum { MOST = 48 };
 	unsigned n = j->n;
-	uint64_t pc = j->block_pc + 4 * (n - 1), target, again;
+	uint64_t again;
 
-	if (!jit_branch_target(&j->insn[n - 1], pc, &target) || target > pc)
-		return;
-	j->loops = target == j->block_pc;
-	if (target >= j->block_pc || !jit_in_page(j, target) || !is_conditional(&j->insn[n - 1]))
-		return;
-	for (pc = target; n < MOST && pc < j->block_pc; pc += 4) {
+	for (uint64_t pc = target; n < MOST && pc < j->block_pc; pc += 4) {
 		struct jit_insn *insn = &j->insn[n];
-		decode_at(j, n++, pc);
+		jit_decode(j, word_at(j, pc), insn);
+		j->props[n++] = insn->props;
 		if (!(insn->props & JIT_ENDS))
 			continue;
 		if (jit_branch_target(insn, pc, &again) && insn->op != A64_BL &&
@@ -416,6 +406,19 @@ static void extend_loop(struct jit *j, struct ahead *ahead)
 	}
 }
 
+/* The block ends by a branch back: to its start perhaps, or to before that. */
+static void find_loop(struct jit *j, struct ahead *ahead)
+{
+	const struct jit_insn *last = &j->insn[j->n - 1];
+	uint64_t pc = j->block_pc + 4 * (j->n - 1), target;
+
+	if (!jit_branch_target(last, pc, &target) || target > pc)
+		return;
+	j->loops = target == j->block_pc;
+	if (target < j->block_pc && jit_in_page(j, target) && is_conditional(last))
+		extend_loop(j, target, ahead);
+}
+
 static void decode_block(struct jit *j)
 {
 	unsigned max = j->debug & EMU_JIT_ONE_INSN ? 1 : JIT_MAX_INSNS;
@@ -425,44 +428,62 @@ static void decode_block(struct jit *j)
 	if (max > left)
 		max = left;
 	for (uint64_t pc = j->block_pc; n < max; pc += 4) {
-		decode_at(j, n++, pc);
-		if (j->insn[n - 1].props & JIT_ENDS && !goes_on_behind(j, n - 1, pc, &ahead))
+		struct jit_insn *insn = &j->insn[n];
+		decode(j, word_at(j, pc), insn);
+		j->props[n++] = insn->props;
+		if (insn->props & JIT_ENDS && !goes_on_behind(j, n - 1, pc, &ahead))
 			break;
 	}
 	j->n = n;
 	j->loops = false;
 	j->seam = j->n;
 	if (!(j->debug & (EMU_JIT_ONE_INSN | EMU_JIT_NO_CHAIN)) && j->block_flags >> JIT_FLAG_BTYPE_POS == 0)
-		extend_loop(j, &ahead);
+		find_loop(j, &ahead);
 	find_flag_uses(j, find_targets(j, &ahead));
 }
 
 /* ---- Translation ---- */
 
-static void translate_insn(struct jit *j)
+static void translate_flushing(struct jit *j)
 {
-	struct jit_insn *insn = &j->insn[j->i];
-	bool shows_btype = j->i == 0 && j->block_flags >> JIT_FLAG_BTYPE_POS;
+	struct jit_slow *guard = jit_fp_flush_guard(j);
+
+	jit_translate_native(j);
+	if (guard)
+		jit_slow_resume(j, guard);
+}
+
+static inline void translate_alone(struct jit *j)
+{
+	const struct jit_insn *insn = &j->insn[j->i];
+
+	if (__builtin_expect(!insn->native, 0))
+		jit_fallback(j);
+	else if (__builtin_expect((j->block_flags & JIT_FLAG_FP_FZ) != 0, 0))
+		translate_flushing(j);
+	else
+		jit_translate_native(j);
+	if (insn->props & JIT_CLOBBERS)
+		j->eflags = JIT_EFLAGS_NONE;
+}
+
+static inline void translate_insn(struct jit *j)
+{
+	const struct jit_insn *insn = &j->insn[j->i];
 
 	if (!(insn->props & JIT_USES))
 		j->eflags = JIT_EFLAGS_NONE;
-	if (shows_btype) {
-		x86_op(&j->buf, 0xc6, 0, JIT_CPU(pstate.btype));
-		x86_u8(&j->buf, j->block_flags >> JIT_FLAG_BTYPE_POS);
-	}
-	if (insn->native && jit_is_access(insn->word) && !shows_btype && jit_ldst_run(j))
-		return;
-	if (insn->native) {
-		struct jit_slow *guard = j->block_flags & JIT_FLAG_FP_FZ ? jit_fp_flush_guard(j) : NULL;
-		jit_translate_native(j);
-		if (guard)
-			jit_slow_resume(j, guard);
-	} else {
-		jit_fallback(j);
-	}
-	if (insn->props & JIT_CLOBBERS)
-		j->eflags = JIT_EFLAGS_NONE;
-	if (shows_btype && !j->ended) {
+	if (!insn->native || !jit_is_access(insn->word) || !jit_ldst_run(j))
+		translate_alone(j);
+}
+
+/* The first instruction, where PSTATE.BTYPE shows at it. */
+static __attribute__((noinline)) void translate_target(struct jit *j)
+{
+	x86_op(&j->buf, 0xc6, 0, JIT_CPU(pstate.btype));
+	x86_u8(&j->buf, j->block_flags >> JIT_FLAG_BTYPE_POS);
+	translate_alone(j);
+	if (!j->ended) {
 		x86_op(&j->buf, 0xc6, 0, JIT_CPU(pstate.btype));
 		x86_u8(&j->buf, 0);
 	}
@@ -515,12 +536,17 @@ struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const u
 	x86_align16(&j->buf);
 	j->block_code = x86_here(&j->buf);
 	jit_map_enter(j);
+	bool shows_btype = flags >> JIT_FLAG_BTYPE_POS;
 	for (j->i = 0; j->i < j->n; j->i++) {
 		j->pc = jit_pc_of(j, j->i);
 		j->va_align = 1;
 		if (j->insn[j->i].is_target)
 			jit_join(j);
-		translate_insn(j);
+		if (shows_btype)
+			translate_target(j);
+		else
+			translate_insn(j);
+		shows_btype = false;
 	}
 	if (!j->ended) {
 		j->i = j->n - 1;
