@@ -20,7 +20,7 @@ static void exec_undefined(struct emu_cpu *cpu, const union a64_args *args)
 static void exec_page_end(struct emu_cpu *cpu, const union a64_args *args)
 {
 	cpu->next_pc = cpu->pc;
-	cpu->retired--;
+	emu_count_retired(cpu, UINT64_MAX); /* takes one back */
 }
 
 static void decode(const struct emu_cpu *cpu, uint32_t insn, struct code_insn *ret_insn)

@@ -120,7 +120,7 @@ struct emu_cpu {
 	uint8_t excl_size;   /* bytes marked; 0: open (not exclusive) */
 
 	/* ---- bookkeeping ---- */
-	uint64_t retired;    /* instructions retired */
+	uint64_t retired;    /* instructions; other threads read it, so only emu_count_retired, and code of the JIT, changes it */
 	unsigned index;
 	struct emu_system *system;
 	struct emu_tlb *tlb;
@@ -130,6 +130,11 @@ struct emu_cpu {
 	jmp_buf unwind;      /* the execution loop: emu_raise_* goes there */
 	struct emu_vcpu *vcpu; /* emu/vcpu_priv.h: thread, power state, lines, timers */
 };
+
+static inline void emu_count_retired(struct emu_cpu *cpu, uint64_t n)
+{
+	__atomic_store_n(&cpu->retired, cpu->retired + n, __ATOMIC_RELAXED);
+}
 
 /* ---- Raising exceptions: these do not return. The instruction that calls
  * them must not have changed any state that the architecture keeps. ---- */

@@ -96,7 +96,7 @@ _Noreturn void emu_end_insn(struct emu_cpu *cpu)
 {
 	cpu->pc = cpu->next_pc = cpu->pc + 4;
 	cpu->pstate.btype = 0;
-	cpu->retired++;
+	emu_count_retired(cpu, 1);
 	longjmp(cpu->unwind, 1);
 }
 

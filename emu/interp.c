@@ -68,12 +68,6 @@ static void check_branch_target(struct emu_cpu *cpu)
 		emu_raise(cpu, 0x0d, cpu->pstate.btype, 0);
 }
 
-/* Other threads read the count. */
-static inline void count_one(struct emu_cpu *cpu)
-{
-	__atomic_store_n(&cpu->retired, cpu->retired + 1, __ATOMIC_RELAXED);
-}
-
 void emu_interp_one(struct emu_cpu *cpu)
 {
 	struct code_insn *insn = emu_code_find(cpu, cpu->pc);
@@ -82,7 +76,7 @@ void emu_interp_one(struct emu_cpu *cpu)
 		check_branch_target(cpu);
 	cpu->next_pc = cpu->pc + 4;
 	insn->exec(cpu, &insn->args);
-	count_one(cpu);
+	emu_count_retired(cpu, 1);
 	if (cpu->pstate.btype & INTERP_BTYPE_NEW)
 		cpu->pstate.btype &= 3;
 	else
@@ -117,7 +111,7 @@ static __attribute__((noinline)) void run(struct emu_cpu *cpu)
 			pc += 4;
 			cpu->next_pc = pc;
 			insn->exec(cpu, &insn->args);
-			count_one(cpu);
+			emu_count_retired(cpu, 1);
 			if (__builtin_expect(cpu->next_pc == pc, true)) {
 				insn++;
 				continue;

@@ -239,7 +239,7 @@ void emu_jit_run(struct emu_cpu *cpu)
 	jit_fault_enter(cpu->jit);
 	for (;;) {
 		if (setjmp(cpu->unwind)) {
-			cpu->retired += (uint64_t)cpu->jit_hot.partial;
+			emu_count_retired(cpu, (uint64_t)cpu->jit_hot.partial);
 			cpu->jit_hot.link = 0;
 		}
 		cpu->jit_hot.partial = 0;

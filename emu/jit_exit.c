@@ -277,7 +277,7 @@ static void call_exec(struct emu_cpu *cpu, const union a64_args *args, uint64_t 
 
 uint64_t jit_leave_insn(struct emu_cpu *cpu)
 {
-	cpu->retired += (uint64_t)cpu->jit_hot.partial + 1;
+	emu_count_retired(cpu, (uint64_t)cpu->jit_hot.partial + 1);
 	cpu->jit_hot.partial = 0;
 	/* Nothing is to be linked here, so what has been dropped need not be looked at. */
 	if (atomic_load_explicit(&cpu->attention, memory_order_acquire) == EMU_ATT_CODE)

@@ -117,7 +117,7 @@ static void state_put(struct emu_cpu *cpu, const struct verify_state *s)
 	cpu->excl_addr = s->excl_addr;
 	cpu->excl_host = s->excl_host;
 	copy(cpu->excl_val, s->excl_val, sizeof(s->excl_val));
-	cpu->retired = s->retired;
+	emu_count_retired(cpu, s->retired - cpu->retired);
 	for (unsigned i = 0; i < VERIFY_SYSREGS; i++)
 		cpu->sys[verify_sysregs[i]] = s->sys[i];
 	if (modes)
@@ -374,7 +374,7 @@ static void run_interp(struct emu_cpu *cpu, unsigned n)
 static __attribute__((noinline)) void translated(struct emu_cpu *cpu, const struct jit_block *block)
 {
 	if (setjmp(cpu->unwind)) {
-		cpu->retired += (uint64_t)cpu->jit_hot.partial;
+		emu_count_retired(cpu, (uint64_t)cpu->jit_hot.partial);
 		return;
 	}
 	cpu->jit_hot.partial = 0;
