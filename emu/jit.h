@@ -18,14 +18,6 @@ struct emu_jit_arrays {
 void emu_jit_arrays_init(struct emu_jit_arrays *arrays, unsigned n_cpus);
 void emu_jit_arrays_fini(struct emu_jit_arrays *arrays);
 
-/* A thread that has the host give memory before it is needed (emu/jit_ahead.c); one for a machine. */
-struct emu_jit_ahead;
-struct emu_jit_ahead *emu_jit_ahead_new(struct vmd_error *err);
-/* No vCPU runs any more, and their memory is still there. */
-void emu_jit_ahead_free(struct emu_jit_ahead *ahead);
-/* [start, start + size) will soon be used: written to, or read and executed. */
-void emu_jit_ahead_want(struct emu_jit_ahead *ahead, const void *start, size_t size, bool write);
-
 bool emu_jit_init(struct emu_cpu *cpu, struct vmd_error *err);
 void emu_jit_fini(struct emu_cpu *cpu);
 /* Whether vector instructions are translated. */

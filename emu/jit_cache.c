@@ -24,7 +24,7 @@
  *
  * The tables of blocks and of faults are rings in the same order; if one of them
  * is full, the oldest region goes, too. All sizes are in proportion to the cache;
- * memory is touched as it is needed, and a little before by emu/jit_ahead.c.
+ * memory is touched as it is needed, and a little before by emu/ahead.c.
  * Thread: the vCPU's own, from the loop, when no translated code is running.
  */
 #include "emu/jit_priv.h"
@@ -178,12 +178,12 @@ void jit_cache_empty(struct jit *j)
 }
 
 /* The area will soon be used up to `used`: asks for that, and for some more. */
-static void ask_ahead(struct jit_area *area, struct emu_jit_ahead *ahead, size_t used)
+static void ask_ahead(struct jit_area *area, struct emu_ahead *ahead, size_t used)
 {
 	while (area->asked < area->size && area->asked < used + AHEAD) {
 		size_t size = area->size - area->asked < AHEAD ? area->size - area->asked : AHEAD;
 
-		emu_jit_ahead_want(ahead, (const uint8_t *)area->start + area->asked, size, area->write);
+		emu_ahead_want(ahead, (const uint8_t *)area->start + area->asked, size, area->write);
 		area->asked += size;
 	}
 }
@@ -196,7 +196,7 @@ static inline bool is_full(const struct jit *j)
 
 static __attribute__((noinline)) void make_room(struct jit *j)
 {
-	struct emu_jit_ahead *ahead = j->cpu->system->jit_ahead;
+	struct emu_ahead *ahead = j->cpu->system->ahead;
 
 	while (is_full(j)) {
 		if (j->limit == j->code_end) {

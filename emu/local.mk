@@ -32,14 +32,14 @@ emu_simd_sources = emu/simd_priv.h emu/interp_simd_same.c emu/interp_simd_diff.c
 	emu/interp_crypto_aes.c emu/interp_crypto_sha.c emu/interp_crypto_sm.c emu/pauth.c
 
 # Memory map, MMU, system registers, exceptions, timers, vCPU threads.
-emu_system_sources = emu/mem.c emu/mem_priv.h emu/clock.c emu/current.c \
+emu_system_sources = emu/mem.c emu/mem_priv.h emu/ahead.c emu/ahead.h emu/clock.c emu/current.c \
 	emu/system.c emu/stats.c emu/vcpu.c emu/vcpu_priv.h emu/models.c emu/sysregs.c emu/sysregs_priv.h \
 	emu/exception.c emu/mmu.c emu/tlb.c emu/tlb_priv.h emu/access.c emu/maint.c \
 	emu/gtimer.c emu/pmu.c emu/debug.c emu/psci.c emu/semihost.c
 
 # The JIT.
 emu_jit_sources = emu/jit.c emu/jit.h emu/jit_priv.h emu/jit_mem.c emu/jit_context.c emu/jit_fault.c emu/jit_stats.c \
-	emu/x86_emit.c emu/x86_emit_priv.h emu/jit_ops.def emu/jit_ops_simd.def emu/jit_block.c emu/jit_cache.c emu/jit_ahead.c emu/jit_translate.c \
+	emu/x86_emit.c emu/x86_emit_priv.h emu/jit_ops.def emu/jit_ops_simd.def emu/jit_block.c emu/jit_cache.c emu/jit_translate.c \
 	emu/jit_exit.c emu/jit_state.c emu/jit_int_priv.h emu/jit_dpimm.c emu/jit_dpreg.c emu/jit_dpreg_source.c emu/jit_branch.c \
 	emu/jit_system.c emu/jit_pauth.c \
 	emu/jit_ldst.c emu/jit_ldst_priv.h emu/jit_ldst_pair.c emu/jit_ldst_vec.c emu/jit_ldst_struct.c emu/jit_ldst_run.c \

@@ -89,6 +89,29 @@ void emu_mem_listen(struct emu_mem *mem, emu_mem_changed_fn *fn, void *opaque)
 	mem->changed_opaque = opaque;
 }
 
+/* ---- Regions ---- */
+
+static void region_free(struct emu_region *region)
+{
+	if (region)
+		free(region->steps);
+	free(region);
+}
+
+static struct emu_region *region_new(const struct emu_region_desc *desc)
+{
+	struct emu_region *region = calloc(1, sizeof(*region));
+
+	if (!region)
+		return NULL;
+	*region = (struct emu_region){ .desc = *desc, .last = desc->base + desc->size - 1, .direct = true };
+	if (desc->ahead && !(region->steps = emu_ahead_steps_new(desc->host, desc->size))) {
+		free(region);
+		return NULL;
+	}
+	return region;
+}
+
 /* ---- The map ---- */
 
 struct emu_mem *emu_mem_new(unsigned pa_bits, struct vmd_error *err)
@@ -115,7 +138,7 @@ void emu_mem_free(struct emu_mem *mem)
 		return;
 	struct map *map = atomic_load(&mem->map);
 	for (size_t i = 0; i < map->n; i++)
-		free(map->regions[i]);
+		region_free(map->regions[i]);
 	free(map);
 	pthread_mutex_destroy(&mem->change_lock);
 	free(mem);
@@ -175,7 +198,7 @@ struct emu_region *emu_mem_add(struct emu_mem *mem, const struct emu_region_desc
 	if (!desc_check(mem, desc, err))
 		return NULL;
 
-	struct emu_region *region = calloc(1, sizeof(*region));
+	struct emu_region *region = region_new(desc);
 	pthread_mutex_lock(&mem->change_lock);
 	struct map *old = atomic_load(&mem->map);
 	struct map *next = malloc(sizeof(*next) + (old->n + 1) * sizeof(next->regions[0]));
@@ -183,7 +206,6 @@ struct emu_region *emu_mem_add(struct emu_mem *mem, const struct emu_region_desc
 		vmd_error_set(err, VMD_ERR_NO_MEMORY, ENOMEM, "Cannot add memory region '%s'", desc->name);
 		goto fail;
 	}
-	*region = (struct emu_region){ .desc = *desc, .last = desc->base + desc->size - 1, .direct = true };
 
 	size_t at = map_search(old, desc->base);
 	if (at < old->n && old->regions[at]->desc.base <= region->last) {
@@ -203,7 +225,7 @@ struct emu_region *emu_mem_add(struct emu_mem *mem, const struct emu_region_desc
 	return region;
 fail:
 	pthread_mutex_unlock(&mem->change_lock);
-	free(region);
+	region_free(region);
 	free(next);
 	return NULL;
 }
@@ -225,7 +247,7 @@ void emu_mem_remove(struct emu_mem *mem, struct emu_region *region)
 	assert(next->n == old->n - 1);
 	publish(mem, next, region);
 	pthread_mutex_unlock(&mem->change_lock);
-	free(region);
+	region_free(region);
 }
 
 void emu_region_set_direct(struct emu_mem *mem, struct emu_region *region, bool direct)

@@ -51,6 +51,7 @@ struct emu_region_desc {
 	const struct emu_mmio_ops *ops; /* ROMD, MMIO */
 	void *opaque;                   /* for ops */
 	pthread_mutex_t *lock;          /* held around ops; NULL when the device locks for itself */
+	bool ahead;                     /* RAM that stays until no system uses the map: the host may be asked for it early */
 };
 
 /* An empty map of 2^pa_bits bytes (32 to 48). */

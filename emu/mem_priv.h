@@ -3,6 +3,7 @@
 #ifndef EMU_MEM_PRIV_H
 #define EMU_MEM_PRIV_H
 
+#include "emu/ahead.h"
 #include "emu/mem.h"
 
 #include <stdatomic.h>
@@ -11,6 +12,7 @@ struct emu_region {
 	struct emu_region_desc desc;
 	uint64_t last;        /* the last byte's address */
 	_Atomic bool direct;  /* ROMD: read and executed from `host` */
+	struct emu_ahead_steps *steps; /* desc.ahead: what vCPUs have used of it */
 };
 
 /* The region that holds `pa`, NULL if there is none. For vCPU threads: the

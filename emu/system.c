@@ -154,7 +154,7 @@ struct emu_system *emu_system_new(const struct emu_system_config *config, struct
 
 	if (!emu_sysregs_init(sys, err) || !emu_semihost_init(sys, err))
 		goto fail;
-	if (sys->accel != EMU_ACCEL_INTERP && !(sys->jit_ahead = emu_jit_ahead_new(err)))
+	if (sys->accel != EMU_ACCEL_INTERP && !(sys->ahead = emu_ahead_new(err)))
 		goto fail;
 	if (sys->accel != EMU_ACCEL_INTERP && !(sys->jit_debug & EMU_JIT_NO_PAGE_ARRAY))
 		emu_jit_arrays_init(&sys->jit_arrays, sys->n_cpus);
@@ -195,7 +195,7 @@ void emu_system_free(struct emu_system *sys)
 	for (unsigned i = 0; i < sys->n_started; i++)
 		pthread_join(sys->vcpus[i]->thread, NULL);
 	emu_mem_listen(sys->mem, NULL, NULL);
-	emu_jit_ahead_free(sys->jit_ahead);
+	emu_ahead_free(sys->ahead);
 	for (unsigned i = 0; i < sys->n_cpus && sys->vcpus[i]; i++) {
 		emu_vcpu_fini(sys->vcpus[i]);
 		free(sys->vcpus[i]);

@@ -119,7 +119,7 @@ struct emu_system {
 	uint64_t jit_cache;
 	unsigned jit_debug;         /* EMU_JIT_* */
 	struct emu_jit_arrays jit_arrays;
-	struct emu_jit_ahead *jit_ahead;
+	struct emu_ahead *ahead; /* NULL: the interpreter alone runs */
 	uint64_t counter_hz;
 	struct emu_mem *mem;
 	struct emu_clock *clock;

@@ -76,7 +76,8 @@ static bool make_ram(struct board *b, struct vmd_error *err)
 	/* Fewer misses of the host's TLB, and fewer faults; not every host has them. */
 	madvise(p, size, MADV_HUGEPAGE);
 	b->ram = p;
-	struct emu_region_desc desc = { .name = "ram", .kind = EMU_REGION_RAM, .base = BOARD_RAM, .size = size, .host = p };
+	struct emu_region_desc desc = { .name = "ram", .kind = EMU_REGION_RAM, .base = BOARD_RAM, .size = size, .host = p,
+		.ahead = true };
 	b->ram_region = emu_mem_add(b->env->mem, &desc, err);
 	return b->ram_region != NULL;
 }
