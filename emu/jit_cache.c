@@ -246,11 +246,6 @@ void jit_cache_link(struct jit *j, uint32_t branch, uint32_t target)
 
 /* ---- Instructions that may trap ---- */
 
-void jit_cache_add_fault(struct jit *j, uint32_t at, uint32_t to)
-{
-	j->faults[j->fault_head++ & (j->max_faults - 1)] = (struct jit_fault){ at, to };
-}
-
 /* How far from the oldest code on `at` is. */
 static uint32_t age_order(const struct jit *j, uint32_t at)
 {

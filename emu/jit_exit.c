@@ -232,7 +232,7 @@ static void dispatch_to(struct jit *j, uint64_t target)
 
 void jit_exit_to(struct jit *j, uint64_t target)
 {
-	const struct jit_vregs vregs = j->vregs;
+	uint16_t vregs = jit_v_save(j);
 
 	/* Whatever loops has a jump back, or an indirect branch. */
 	if (target <= j->pc && !(j->debug & EMU_JIT_NO_CHAIN))
@@ -251,7 +251,8 @@ void jit_exit_to(struct jit *j, uint64_t target)
 			exit_to_page(j, target);
 	}
 	/* Another way out may follow. */
-	j->vregs = vregs;
+	if (vregs)
+		j->vregs = j->saved_vregs[vregs];
 	j->ended = true;
 }
 

@@ -166,6 +166,8 @@ struct jit_insn {
 	uint8_t fields;    /* JIT_FIELD_* */
 };
 
+enum { JIT_SEEN_BITS = 8 };
+
 /* Which fields of an encoding number general registers: see emu/jit_map.c. */
 enum {
 	JIT_FIELD_D = 1 << 0, /* at bit 0 */
@@ -327,7 +329,31 @@ enum { JIT_DECODED_BITS = 6 };
 /* ---- All of it ---- */
 
 struct jit {
+	/* ---- what the translation of a block looks at all the time: near, so that instructions that do are short ---- */
 	struct x86_buf buf;
+	unsigned n;                 /* instructions in the block */
+	unsigned i;                 /* the one that is being translated */
+	uint64_t pc;                /* its address */
+	uint64_t block_pc;
+	uint32_t block_flags;
+	/* Behind the branch insn[seam], where it is taken, come those at seam_target; n: there is no such branch. */
+	unsigned seam;
+	enum jit_eflags eflags;
+	unsigned n_slow;
+	struct jit_tagged *tables;  /* of all views, one after the other; NULL: there are arrays */
+	struct jit_vregs vregs;
+	unsigned n_swaps;
+	unsigned va_align;          /* what this instruction's address is known to be a multiple of: 1 to 16 */
+	bool ended;                 /* the block's code cannot go on here */
+	bool sp_checked;            /* SP is known to be aligned */
+	bool loops;                 /* the last instruction may lead to the first */
+	uint32_t loop_entry;        /* where the block goes back to from its end; 0: it does not */
+	unsigned debug;             /* EMU_JIT_* */
+	uint32_t block_code;
+	uint64_t block_pa;
+	const uint32_t *host;       /* the block's page */
+	uint64_t seam_target;
+
 	struct emu_cpu *cpu;
 	size_t buf_size;
 	struct jit_jump *jumps;     /* all contexts' tables */
@@ -338,9 +364,9 @@ struct jit {
 	uint32_t region_size;       /* a power of two */
 	unsigned n_regions;
 	struct jit_region *regions;
-	unsigned debug;             /* EMU_JIT_* */
 	uint8_t op_kind[A64_OP_COUNT]; /* JIT_OP_* */
 	uint32_t usual[1 << (32 - A64_TOP_POS)]; /* by the top bits: see emu/jit_translate.c */
+	struct jit_insn seen[1 << JIT_SEEN_BITS]; /* by a hash of the word */
 	uint32_t thunk_enter, thunk_exit, thunk_exit_pc, thunk_exit_call, thunk_exit_link, thunk_call; /* emu/jit.c */
 	uint32_t thunk_second;      /* the same: see look_up_rax */
 	uint32_t thunk_site[2];     /* emu/jit_site.c: of blocks with the usual registers, and with others */
@@ -364,42 +390,23 @@ struct jit {
 
 	/* memory */
 	struct jit_view view[JIT_VIEWS];
-	struct jit_tagged *tables;  /* of all views, one after the other; NULL: there are arrays */
 	unsigned n_slots;           /* views of a regime */
 	unsigned set[2];            /* of the TLB: those of this moment */
 	uint32_t last_gen;
 	struct jit_context context[JIT_CONTEXTS], *now;
 
 	/* ---- while a block is translated ---- */
-	uint64_t block_pc, block_pa;
-	uint32_t block_flags, block_code;
-	const uint32_t *host;       /* the page */
 	struct jit_insn insn[JIT_MAX_INSNS];
 	uint8_t props[JIT_MAX_INSNS] __attribute__((aligned(64))); /* of those: to be looked at many at once */
-	unsigned n;                 /* instructions in it */
-	unsigned i;                 /* the one that is being translated */
-	uint64_t pc;                /* its address */
-	enum jit_eflags eflags;
-	struct jit_vregs vregs;
 	uint8_t pin[32];            /* as jit_pin */
 	uint32_t pinned;            /* a bit for each that has a host register */
 	struct x86_rm x[32];        /* as operands */
 	struct jit_swap swap[JIT_PINNED];
-	unsigned n_swaps;
 	uint8_t map[JIT_PINNED];    /* as jit_usual_map */
-	/* Behind the branch insn[seam], where it is taken, come those at seam_target; n: there is no such branch. */
-	unsigned seam;
-	uint64_t seam_target;
-	bool loops;                 /* the last instruction may lead to the first */
-	uint32_t loop_entry;        /* where the block goes back to from its end; 0: it does not */
 	struct jit_vregs loop_vregs;/* there */
-	bool sp_checked;            /* SP is known to be aligned */
-	unsigned va_align;          /* what this instruction's address is known to be a multiple of: 1 to 16 */
-	bool ended;                 /* the block's code cannot go on here */
-	unsigned n_slow;
 	struct jit_slow slow[JIT_MAX_SLOW];
 	/* What slow paths start from and go back to. The first: none is in the host's registers. */
-	struct jit_vregs saved_vregs[1 + 2 * JIT_MAX_SLOW];
+	struct jit_vregs saved_vregs[1 + 4 * JIT_MAX_SLOW];
 	unsigned n_saved_vregs;
 
 	/* statistics, for other threads to read: jit_count */
@@ -601,7 +608,10 @@ static inline bool jit_cache_is_near(const struct jit *j, uint32_t a, uint32_t b
  * `target` for as long as that is there. */
 void jit_cache_link(struct jit *j, uint32_t branch, uint32_t target);
 /* In the order of `at`. */
-void jit_cache_add_fault(struct jit *j, uint32_t at, uint32_t to);
+static inline void jit_cache_add_fault(struct jit *j, uint32_t at, uint32_t to)
+{
+	j->faults[j->fault_head++ & (j->max_faults - 1)] = (struct jit_fault){ at, to };
+}
 bool jit_cache_find_fault(const struct jit *j, uint32_t at, uint32_t *ret_to);
 
 /* ---- emu/jit_block.c ---- */

@@ -109,9 +109,15 @@ struct jit_slow *jit_site_add(struct jit *j, unsigned va, unsigned bytes, unsign
 
 void jit_site_resume(struct jit *j, unsigned first)
 {
-	for (unsigned i = first; i < j->n_slow; i++)
-		if (j->slow[i].emit == site_piece)
-			jit_slow_resume(j, &j->slow[i]);
+	uint32_t resume = x86_here(&j->buf);
+	uint16_t vregs = jit_v_save(j);
+
+	for (struct jit_slow *s = &j->slow[first], *end = &j->slow[j->n_slow]; s < end; s++) {
+		if (s->emit == site_piece) {
+			s->resume = resume;
+			s->resume_vregs = vregs;
+		}
+	}
 }
 
 /* ---- Reading it ---- */

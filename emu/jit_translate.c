@@ -117,6 +117,20 @@ static int native_props(const struct jit *j, unsigned op, uint32_t word)
 	return (int)(props & JIT_BLOCK_MASK);
 }
 
+/* Others than usual that come again and again: RET, hints, moves of some constants. */
+static inline struct jit_insn *seen_at(struct jit *j, uint32_t word)
+{
+	return &j->seen[word * 0x9e3779b1u >> (32 - JIT_SEEN_BITS)];
+}
+
+/* Whether it is decoded in the same way each time, whatever the block's flags. */
+static bool is_always_so(const struct jit *j, unsigned op)
+{
+	uint32_t props = jit_ops[op].props;
+
+	return !(props & JIT_VEC) && !(j->op_kind[op] & JIT_OP_FP) && (!(props & JIT_SYSTEM) || op == A64_HINT);
+}
+
 static __attribute__((noinline)) void decode_closely(struct jit *j, uint32_t word, struct jit_insn *ret)
 {
 	enum a64_op op = a64_find(word);
@@ -128,22 +142,26 @@ static __attribute__((noinline)) void decode_closely(struct jit *j, uint32_t wor
 		props = JIT_RAISES | (ret->op == A64_OP_COUNT || fallback_ends(op, word) ? JIT_ENDS : 0);
 	ret->props = (uint8_t)props;
 	ret->fields = (uint8_t)jit_map_fields(word);
+	if (ret->native && is_always_so(j, op))
+		*seen_at(j, word) = *ret;
 }
 
 static inline void decode(struct jit *j, uint32_t word, struct jit_insn *ret)
 {
 	uint32_t usual = j->usual[word >> A64_TOP_POS];
 
-	ret->word = word;
-	ret->is_target = false;
-	ret->inner = 0;
+	*ret = (struct jit_insn){ .word = word };
 	if (usual && !(word >> (usual >> USUAL_BIT_POS & 31) & 1)) {
 		ret->op = usual & USUAL_OP_MASK;
 		ret->fields = usual >> USUAL_FIELDS_POS & JIT_FIELD_MASK;
 		ret->native = true;
 		ret->props = usual >> USUAL_PROPS_POS & JIT_BLOCK_MASK;
 	} else {
-		decode_closely(j, word, ret);
+		const struct jit_insn *seen = seen_at(j, word);
+		if (seen->word == word && seen->native)
+			*ret = *seen;
+		else
+			decode_closely(j, word, ret);
 	}
 }
 
@@ -489,25 +507,25 @@ static __attribute__((noinline)) void translate_target(struct jit *j)
 	}
 }
 
-static inline void bind_if(struct jit *j, uint32_t branch)
+static inline void bind_if(struct jit *j, uint32_t branch, uint32_t target)
 {
 	if (branch)
-		x86_bind_here(&j->buf, branch);
+		x86_bind(&j->buf, branch, target);
 }
 
 void jit_emit_slow(struct jit *j)
 {
 	/* Slow paths may add more. */
-	for (unsigned i = 0; i < j->n_slow; i++) {
-		const struct jit_slow *s = &j->slow[i];
-		bind_if(j, s->branch[0]);
-		bind_if(j, s->branch[1]);
+	for (const struct jit_slow *s = j->slow; s < &j->slow[j->n_slow]; s++) {
+		uint32_t here = x86_here(&j->buf);
+		bind_if(j, s->branch[0], here);
+		bind_if(j, s->branch[1], here);
 		if (s->branch[2] | s->branch[3]) {
-			bind_if(j, s->branch[2]);
-			bind_if(j, s->branch[3]);
+			bind_if(j, s->branch[2], here);
+			bind_if(j, s->branch[3], here);
 		}
 		if (s->fault)
-			jit_cache_add_fault(j, s->fault - 1, x86_here(&j->buf));
+			jit_cache_add_fault(j, s->fault - 1, here);
 		if (s->vregs)
 			j->vregs = j->saved_vregs[s->vregs];
 		else
