@@ -164,19 +164,24 @@ static void keep_lines(struct emu_verify *v, bool is_jit)
 		memcpy(is_jit ? v->line[i].jit : v->line[i].interp, v->line[i].host, VERIFY_LINE);
 }
 
+/* Who waits in WFE may be reading what it waits for, without a turn, and wakes for nothing then. */
+EMU_GUEST_ACCESS void undo_line(const struct verify_line *line)
+{
+	if (line->written == ~UINT64_C(0)) {
+		for (unsigned at = 0; at < VERIFY_LINE; at += 8)
+			*(volatile emu_u64u *)(line->host + at) = *(const emu_u64u *)(line->before + at);
+		return;
+	}
+	for (uint64_t left = line->written; left; left &= left - 1) {
+		unsigned at = (unsigned)__builtin_ctzll(left);
+		*(volatile uint8_t *)(line->host + at) = line->before[at];
+	}
+}
+
 static void undo_lines(struct emu_verify *v)
 {
-	for (unsigned i = 0; i < v->n_lines; i++) {
-		struct verify_line *line = &v->line[i];
-		if (line->written == ~UINT64_C(0)) {
-			memcpy(line->host, line->before, VERIFY_LINE);
-			continue;
-		}
-		for (uint64_t left = line->written; left; left &= left - 1) {
-			unsigned at = (unsigned)__builtin_ctzll(left);
-			line->host[at] = line->before[at];
-		}
-	}
+	for (unsigned i = 0; i < v->n_lines; i++)
+		undo_line(&v->line[i]);
 }
 
 static bool lines_differ(const struct emu_verify *v)
