@@ -380,7 +380,7 @@ static uint64_t find_targets(struct jit *j, const struct ahead *ahead)
 {
 	uint64_t targets = 0;
 
-	for (uint64_t left = ahead->branches & bits_before(j->n - 1); left; left &= left - 1) {
+	for (uint64_t left = ahead->branches & bits_before(j->n); left; left &= left - 1) {
 		unsigned k = (unsigned)__builtin_ctzll(left), end = k < j->seam && j->seam < j->n ? j->seam + 1 : j->n;
 		struct jit_insn *insn = &j->insn[k];
 		if (insn->inner < end) {
