@@ -6,13 +6,13 @@
 #include "emu/sys_priv.h"
 
 /* Out of the block by a branch in its middle. */
-static void side_exit_piece(struct jit *j, const struct jit_slow *s)
+static JIT_HOT void side_exit_piece(struct jit *j, const struct jit_slow *s)
 {
 	jit_exit_to(j, s->arg);
 }
 
 /* To `arg`, an instruction of the block, by a branch before that. */
-static void join_piece(struct jit *j, const struct jit_slow *s)
+static JIT_HOT void join_piece(struct jit *j, const struct jit_slow *s)
 {
 	int32_t passed = (int32_t)(s->arg - s->index - 1);
 
@@ -37,7 +37,7 @@ void jit_join(struct jit *j)
 }
 
 /* Goes to `target` if `cc` holds, else on behind the instruction. */
-static void branch_if(struct jit *j, enum x86_cc cc, uint64_t target)
+static JIT_HOT void branch_if(struct jit *j, enum x86_cc cc, uint64_t target)
 {
 	if (j->i + 1 < j->n) {
 		bool goes_on = j->i == j->seam; /* where it is taken */
@@ -93,7 +93,7 @@ JIT_INSN(B_cond)
 
 /* ---- Compare and branch, test and branch ---- */
 
-static void compare_zero(struct jit *j, uint32_t w, unsigned t)
+static JIT_HOT void compare_zero(struct jit *j, uint32_t w, unsigned t)
 {
 	struct x86_rm x = jit_x(j, t);
 

@@ -44,7 +44,7 @@ JIT_INSN(ADRP)
 
 /* ---- Add/subtract (immediate): 31 is SP, but for the result of those that set flags ---- */
 
-static void add_constant(struct jit *j, const struct a64_args_ADD_imm *a, int32_t val)
+static JIT_HOT void add_constant(struct jit *j, const struct a64_args_ADD_imm *a, int32_t val)
 {
 	unsigned reg = jit_target(j, a->Rd, X86_RAX);
 	uint32_t w = width(a->sf);
@@ -74,7 +74,7 @@ JIT_INSN(SUB_imm)
 }
 
 /* Xd = Xn op constant with flags; 31 is SP for n. */
-static void flags_imm(struct jit *j, enum x86_alu alu, const struct a64_args_ADD_imm *a)
+static JIT_HOT void flags_imm(struct jit *j, enum x86_alu alu, const struct a64_args_ADD_imm *a)
 {
 	uint32_t w = width(a->sf);
 	unsigned reg = target_z(j, a->Rd, X86_RAX);
@@ -107,7 +107,7 @@ JIT_INSN(SUBS_imm)
 /* ---- Logical (immediate): 31 is SP for the result of those that set no flags ---- */
 
 /* DecodeBitMasks(); false if the encoding is reserved. */
-static bool bit_mask(const struct a64_args_AND_imm *a, uint64_t *ret_mask)
+static JIT_HOT bool bit_mask(const struct a64_args_AND_imm *a, uint64_t *ret_mask)
 {
 	unsigned element = (unsigned)a->N << 6 | (~a->imms & 0x3fu);
 
@@ -137,7 +137,7 @@ bool jit_logical_imm_is_valid(uint32_t word)
 	return bit_mask(&a, &mask);
 }
 
-static void logical_imm(struct jit *j, enum x86_alu alu, const struct a64_args_AND_imm *a, bool flags)
+static JIT_HOT void logical_imm(struct jit *j, enum x86_alu alu, const struct a64_args_AND_imm *a, bool flags)
 {
 	struct x86_buf *b = &j->buf;
 	uint32_t w = width(a->sf);
@@ -200,7 +200,7 @@ JIT_INSN(ANDS_imm)
 /* ---- Move wide ---- */
 
 /* With the parts that follow it. */
-static void move_wide(struct jit *j, unsigned d, bool sf, uint64_t val)
+static JIT_HOT void move_wide(struct jit *j, unsigned d, bool sf, uint64_t val)
 {
 	uint32_t word;
 
@@ -253,7 +253,7 @@ JIT_INSN(MOVK)
 /* ---- Bitfield ---- */
 
 /* SBFM, UBFM: the field [imms:immr] down to bit 0, or [imms:0] up to width - immr. */
-static void bitfield(struct jit *j, const struct a64_args_UBFM_x *a, bool is_signed, bool sf)
+static JIT_HOT void bitfield(struct jit *j, const struct a64_args_UBFM_x *a, bool is_signed, bool sf)
 {
 	struct x86_buf *b = &j->buf;
 	uint32_t w = width(sf);

@@ -9,7 +9,8 @@
 /* ---- Two operands ---- */
 
 /* Xd = Xn op `rm`, for registers of the kind that 31 is zero. `rm` is not RAX. The host's flags are the result's. */
-static void three_operands(struct jit *j, enum x86_alu alu, uint32_t w, unsigned d, unsigned n, struct x86_rm rm)
+static JIT_HOT void three_operands(struct jit *j, enum x86_alu alu, uint32_t w, unsigned d, unsigned n,
+				   struct x86_rm rm)
 {
 	struct x86_buf *b = &j->buf;
 	unsigned reg = target_z(j, d, X86_RAX);
@@ -38,7 +39,7 @@ static void three_operands(struct jit *j, enum x86_alu alu, uint32_t w, unsigned
 /* ---- Shifted and extended operands ---- */
 
 /* Xm shifted, as an operand: where it is, or in RCX. */
-static struct x86_rm shifted(struct jit *j, const struct a64_args_AND_shift *a)
+static JIT_HOT struct x86_rm shifted(struct jit *j, const struct a64_args_AND_shift *a)
 {
 	static const uint8_t shifts[4] = { X86_SHL, X86_SHR, X86_SAR, X86_ROR };
 
@@ -90,7 +91,7 @@ JIT_INSN(BIC_shift)
 }
 
 /* With Xn zero, these are moves. */
-static void or_operand(struct jit *j, const struct a64_args_AND_shift *a, struct x86_rm rm)
+static JIT_HOT void or_operand(struct jit *j, const struct a64_args_AND_shift *a, struct x86_rm rm)
 {
 	if (a->Rd == 31)
 		return;
@@ -147,7 +148,7 @@ JIT_INSN(BICS_shift)
 /* ---- Add/subtract (shifted register) ---- */
 
 /* Xd = Xn + (`index` << scale). */
-static void add_scaled(struct jit *j, uint32_t w, unsigned d, unsigned n, unsigned index, unsigned scale)
+static JIT_HOT void add_scaled(struct jit *j, uint32_t w, unsigned d, unsigned n, unsigned index, unsigned scale)
 {
 	unsigned base = jit_read(j, n, X86_RAX), reg = jit_target(j, d, X86_RAX);
 
@@ -176,7 +177,7 @@ JIT_INSN(SUB_shift)
 	three_operands(j, X86_SUB, width(a->sf), a->Rd, a->Rn, shifted(j, a));
 }
 
-static void compare_operand(struct jit *j, uint32_t w, unsigned n, struct x86_rm rm)
+static JIT_HOT void compare_operand(struct jit *j, uint32_t w, unsigned n, struct x86_rm rm)
 {
 	unsigned reg = n == 31 ? jit_read_z(j, n, X86_RAX) : jit_read(j, n, X86_RAX);
 
@@ -431,7 +432,7 @@ JIT_INSN(CCMP_imm)
 
 enum select { SELECT_PLAIN, SELECT_INC, SELECT_INV, SELECT_NEG };
 
-static void select_op(struct jit *j, const struct a64_args_CSEL *a, enum select kind)
+static JIT_HOT void select_op(struct jit *j, const struct a64_args_CSEL *a, enum select kind)
 {
 	struct x86_buf *b = &j->buf;
 	uint32_t w = width(a->sf);

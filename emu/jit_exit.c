@@ -68,14 +68,14 @@ static inline void count_retired(struct jit *j)
 }
 
 /* All guest registers are where the next block expects them. */
-static void leave(struct jit *j)
+static JIT_HOT void leave(struct jit *j)
 {
 	count_retired(j);
 	jit_v_flush(j);
 	jit_map_leave(j);
 }
 
-static void exit_pc_piece(struct jit *j, const struct jit_slow *s)
+static JIT_HOT void exit_pc_piece(struct jit *j, const struct jit_slow *s)
 {
 	leave(j);
 	x86_mov_imm_here(&j->buf, X86_RAX, s->arg);
@@ -114,7 +114,7 @@ static void miss_piece(struct jit *j, const struct jit_slow *s)
 }
 
 /* Guest registers are in their places. */
-static void look_up_rax(struct jit *j, unsigned btype)
+static JIT_HOT void look_up_rax(struct jit *j, unsigned btype)
 {
 	struct x86_buf *b = &j->buf;
 	int32_t table = (int32_t)(btype * JIT_JUMPS * sizeof(struct jit_jump));
@@ -197,7 +197,7 @@ void jit_set_guard(struct jit *j, uint32_t branch, uint32_t gen)
 }
 
 /* Another process may run the same code: what it has linked stays, while the table serves the others. */
-static void guard_piece(struct jit *j, const struct jit_slow *s)
+static JIT_HOT void guard_piece(struct jit *j, const struct jit_slow *s)
 {
 	struct x86_buf b = j->buf;
 	uint32_t jump = (uint32_t)(jit_jump_index(s->arg) * sizeof(struct jit_jump));

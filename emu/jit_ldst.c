@@ -38,7 +38,7 @@
 /* ---- The look-up ---- */
 
 /* Behind the block: an unaligned access within its page goes on after all, others join the site. */
-static void crossing_piece(struct jit *j, const struct jit_slow *s)
+static JIT_HOT void crossing_piece(struct jit *j, const struct jit_slow *s)
 {
 	struct x86_buf b = j->buf;
 
@@ -217,7 +217,8 @@ uint32_t jit_store_op(unsigned scale)
 	return ops[scale];
 }
 
-static void load(struct jit *j, unsigned va, unsigned t, unsigned scale, enum jit_extend extend, enum jit_access access)
+static JIT_HOT void load(struct jit *j, unsigned va, unsigned t, unsigned scale, enum jit_extend extend,
+			 enum jit_access access)
 {
 	struct jit_slow *s = jit_look_up(j, va, 1u << scale, false, access);
 	unsigned reg = t == 31 ? X86_RAX : jit_target(j, t, X86_RAX);
@@ -228,7 +229,7 @@ static void load(struct jit *j, unsigned va, unsigned t, unsigned scale, enum ji
 		jit_write(j, t, reg);
 }
 
-static void store(struct jit *j, unsigned va, unsigned t, unsigned scale, enum jit_access access)
+static JIT_HOT void store(struct jit *j, unsigned va, unsigned t, unsigned scale, enum jit_access access)
 {
 	unsigned reg = jit_read_z(j, t, X86_RDX);
 	struct jit_slow *s = jit_look_up(j, va, 1u << scale, true, access);

@@ -18,14 +18,14 @@ enum { JIT_SCRATCH_VA = X86_RCX };
 /* ---- Addresses ---- */
 
 /* Xn + offset, with the check of SP. */
-unsigned jit_address(struct jit *j, unsigned n, int64_t offset);
+JIT_HOT unsigned jit_address(struct jit *j, unsigned n, int64_t offset);
 /* The check alone. */
-void jit_check_base(struct jit *j, unsigned n);
+JIT_HOT void jit_check_base(struct jit *j, unsigned n);
 /* Xm extended by the option's upper and lower bit (UXTW, LSL, SXTW, SXTX) and scaled, added to the base. */
-unsigned jit_indexed(struct jit *j, const struct a64_args_LDR_x_reg *a, unsigned scale);
+JIT_HOT unsigned jit_indexed(struct jit *j, const struct a64_args_LDR_x_reg *a, unsigned scale);
 /* PC + words * 4. */
 unsigned jit_literal(struct jit *j, int32_t words);
-void jit_write_back(struct jit *j, unsigned n, int32_t offset);
+JIT_HOT void jit_write_back(struct jit *j, unsigned n, int32_t offset);
 /* What follows a load or store of structures: Xn becomes `bytes` more, or Xm more; rm is JIT_NO_INDEX where
  * there is no writeback. */
 enum { JIT_NO_INDEX = 32 };
@@ -35,18 +35,18 @@ void jit_post_index(struct jit *j, unsigned n, unsigned rm, unsigned bytes);
 
 /* Emits the look-up for [va, va+size): RAX becomes the entry. Returns the slow
  * path, which has the interpreter execute the instruction. Leaves RDX alone. */
-struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool write, enum jit_access access);
+JIT_HOT struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool write, enum jit_access access);
 
 /* The same for one page, without a check that all is in it: RAX becomes the
  * entry of `va`, a register, and `s` is branched to by its first branch. */
-void jit_look_up_page(struct jit *j, struct jit_slow *s, unsigned va, bool write);
+JIT_HOT void jit_look_up_page(struct jit *j, struct jit_slow *s, unsigned va, bool write);
 
 /* Whether a pair of X registers is to be one access. */
-bool jit_is_atomic_pair(const struct jit *j, unsigned n);
+JIT_HOT bool jit_is_atomic_pair(const struct jit *j, unsigned n);
 
 /* ---- Opcodes of accesses, by log2 of the size ---- */
 
-uint32_t jit_load_op(unsigned scale, enum jit_extend extend);
-uint32_t jit_store_op(unsigned scale);
+JIT_HOT uint32_t jit_load_op(unsigned scale, enum jit_extend extend);
+JIT_HOT uint32_t jit_store_op(unsigned scale);
 
 #endif

@@ -43,7 +43,7 @@ static int32_t field(uint32_t word, unsigned at, unsigned n)
 }
 
 /* Loads and stores with an immediate offset, and pairs. */
-static __attribute__((noinline)) bool describe(const struct jit_insn *insn, struct access *ret)
+static JIT_HOT __attribute__((noinline)) bool describe(const struct jit_insn *insn, struct access *ret)
 {
 	uint32_t w = insn->word;
 	if (!insn->native || !jit_is_access(w))
@@ -169,7 +169,7 @@ static void general_access(struct jit *j, const struct access *a, int32_t at, st
 	}
 }
 
-static void access_at(struct jit *j, const struct access *a, int32_t at, struct jit_slow *s)
+static JIT_HOT void access_at(struct jit *j, const struct access *a, int32_t at, struct jit_slow *s)
 {
 	if (a->is_vector)
 		vector_access(j, a, at, s);
@@ -197,7 +197,8 @@ static bool another_follows(const struct jit *j, unsigned n)
 }
 
 /* What is emitted before the accesses: the look-up of [base + lowest, base + end). */
-static struct jit_slow *look_up_run(struct jit *j, unsigned n, int32_t lowest, unsigned bytes, bool aligned, unsigned kind)
+static JIT_HOT struct jit_slow *look_up_run(struct jit *j, unsigned n, int32_t lowest, unsigned bytes, bool aligned,
+					    unsigned kind)
 {
 	unsigned base = jit_read(j, n, X86_RCX);
 
@@ -221,7 +222,7 @@ static struct jit_slow *look_up_run(struct jit *j, unsigned n, int32_t lowest, u
 }
 
 /* Behind jit_ldst_run, where there may be one. */
-static __attribute__((noinline)) bool translate_run(struct jit *j)
+static JIT_HOT __attribute__((noinline)) bool translate_run(struct jit *j)
 {
 	struct access accesses[MAX_INSNS], *first = accesses;
 

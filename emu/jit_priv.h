@@ -456,19 +456,19 @@ static inline struct x86_rm jit_x(const struct jit *j, unsigned n)
 }
 
 /* The host register that holds Xn (31: SP), or `scratch` after loading it. Leaves the flags alone. */
-unsigned jit_read(struct jit *j, unsigned n, unsigned scratch);
+JIT_HOT unsigned jit_read(struct jit *j, unsigned n, unsigned scratch);
 /* The same, but 31 is zero. */
-unsigned jit_read_z(struct jit *j, unsigned n, unsigned scratch);
+JIT_HOT unsigned jit_read_z(struct jit *j, unsigned n, unsigned scratch);
 /* Puts Xn into `reg`. */
-void jit_copy(struct jit *j, uint32_t w, unsigned reg, unsigned n);
-void jit_copy_z(struct jit *j, uint32_t w, unsigned reg, unsigned n);
+JIT_HOT void jit_copy(struct jit *j, uint32_t w, unsigned reg, unsigned n);
+JIT_HOT void jit_copy_z(struct jit *j, uint32_t w, unsigned reg, unsigned n);
 /* The register to compute Xn in: its own, or `scratch`; jit_write afterwards. */
 static inline unsigned jit_target(const struct jit *j, unsigned n, unsigned scratch)
 {
 	return j->pin[n] != X86_NO_REG ? j->pin[n] : scratch;
 }
 /* Xn (31: SP) becomes `reg`, which a 32-bit operation has zero-extended. Leaves the flags alone. */
-void jit_write(struct jit *j, unsigned n, unsigned reg);
+JIT_HOT void jit_write(struct jit *j, unsigned n, unsigned reg);
 /* The same; 31 is nothing. */
 void jit_write_z(struct jit *j, unsigned n, unsigned reg);
 
@@ -476,14 +476,14 @@ void jit_write_z(struct jit *j, unsigned n, unsigned reg);
 
 /* The host's flags are now NZCV as a subtraction, or an addition or logical
  * operation, has left them. Clobbers RAX. */
-void jit_flags_from_sub(struct jit *j);
+JIT_HOT void jit_flags_from_sub(struct jit *j);
 void jit_flags_from_add(struct jit *j);
 /* Sets the host's flags to a constant NZCV, in the form of a subtraction. */
 void jit_set_flags(struct jit *j, uint32_t nzcv);
 /* NZCV from memory into the host's flags, in the form of a subtraction. Clobbers RAX. */
 void jit_flags_load(struct jit *j);
 /* Makes the host's flags hold NZCV; the condition that tests `cond` (not 14, 15). May clobber RAX. */
-enum x86_cc jit_condition(struct jit *j, unsigned cond);
+JIT_HOT enum x86_cc jit_condition(struct jit *j, unsigned cond);
 /* Conditions on two numbers that the host has for them the other way round: CS, CC, MI, PL, HI, LS. */
 static inline bool jit_fp_is_swapped(unsigned cond)
 {
@@ -517,9 +517,9 @@ static inline void jit_sync_flags(struct emu_cpu *cpu)
 /* A slow path of the current instruction: entered by the branches put in
  * `branch`, emitted behind the block. Members other than emit, pc and index are
  * zero. */
-struct jit_slow *jit_slow_add(struct jit *j, void (*emit)(struct jit *j, const struct jit_slow *s));
+JIT_HOT struct jit_slow *jit_slow_add(struct jit *j, void (*emit)(struct jit *j, const struct jit_slow *s));
 /* Where it returns to: here. */
-void jit_slow_resume(struct jit *j, struct jit_slow *s);
+JIT_HOT void jit_slow_resume(struct jit *j, struct jit_slow *s);
 /* Emits the way back of one that has called C code. */
 void jit_slow_return(struct jit *j, const struct jit_slow *s);
 /* Emits the call of fn(cpu, RCX, RDX): spills what is pinned before it and
@@ -540,14 +540,14 @@ void jit_exit_by(struct jit *j, const void *fn);
 /* What such a function returns, when all is done and cpu->pc is the next instruction. */
 uint64_t jit_leave_insn(struct emu_cpu *cpu);
 /* Goes on at another instruction. */
-void jit_exit_to(struct jit *j, uint64_t target);
+JIT_HOT void jit_exit_to(struct jit *j, uint64_t target);
 /* Goes on at the address in RAX; `btype` is PSTATE.BTYPE there. */
-void jit_exit_rax(struct jit *j, unsigned btype);
+JIT_HOT void jit_exit_rax(struct jit *j, unsigned btype);
 enum { JIT_LINK_GUARDED = 1 << 30 }; /* in jit_hot.link: the jump has a guard */
 /* Lets those pass whose context has the number `gen`. */
 void jit_set_guard(struct jit *j, uint32_t branch, uint32_t gen);
 /* Leaves for `pc` if the vCPU is wanted. Clobbers the flags. */
-void jit_check_attention(struct jit *j, uint64_t pc);
+JIT_HOT void jit_check_attention(struct jit *j, uint64_t pc);
 
 /* ---- Sites (emu/jit_site.c) ---- */
 
@@ -559,9 +559,9 @@ enum {
 /* A slow path that has the interpreter execute the current instruction, which accesses
  * `bytes` from the address in the register `va` on (0: it cannot; it raises something).
  * It goes on behind that, if nothing else is said. `count` may be set to more instructions. */
-struct jit_slow *jit_site_add(struct jit *j, unsigned va, unsigned bytes, unsigned kind);
+JIT_HOT struct jit_slow *jit_site_add(struct jit *j, unsigned va, unsigned bytes, unsigned kind);
 /* The instruction, or instructions, of the sites from slow[first] on have come to their end. */
-void jit_site_resume(struct jit *j, unsigned first);
+JIT_HOT void jit_site_resume(struct jit *j, unsigned first);
 /* The translator of the current instruction, with the sites that it adds. */
 static inline void jit_translate_native(struct jit *j)
 {
@@ -587,7 +587,7 @@ void jit_enter(struct emu_cpu *cpu, const struct jit_block *block);
 
 void jit_stats_init(struct jit *j);
 /* A translation has been made, which began when the host's counter was `start`. */
-void jit_stats_translated(struct jit *j, uint64_t start);
+JIT_HOT void jit_stats_translated(struct jit *j, uint64_t start);
 
 /* ---- emu/jit_cache.c ---- */
 
@@ -596,7 +596,7 @@ bool jit_cache_init(struct jit *j, uint64_t size, struct vmd_error *err);
 void jit_cache_begin(struct jit *j);
 void jit_cache_fini(struct jit *j);
 /* Makes room for a block, where old ones were. Nothing of what there is may be running. */
-void jit_cache_make_room(struct jit *j);
+JIT_HOT void jit_cache_make_room(struct jit *j);
 /* Throws all code away: nothing of it is running. */
 void jit_cache_empty(struct jit *j);
 /* Whether two places go at the same time, so that one may jump to the other without jit_cache_link. */
@@ -619,10 +619,10 @@ bool jit_cache_find_fault(const struct jit *j, uint32_t at, uint32_t *ret_to);
 /* When the sizes of the tables are known. */
 bool jit_block_init(struct jit *j);
 void jit_block_fini(struct jit *j);
-struct jit_block *jit_block_find(struct jit *j, uint64_t pc, uint64_t pa, uint32_t flags);
+JIT_HOT struct jit_block *jit_block_find(struct jit *j, uint64_t pc, uint64_t pa, uint32_t flags);
 /* One is being translated; and has been. */
-void jit_block_begin(struct jit *j);
-struct jit_block *jit_block_add(struct jit *j);
+JIT_HOT void jit_block_begin(struct jit *j);
+JIT_HOT struct jit_block *jit_block_add(struct jit *j);
 /* Forgets the oldest blocks as far as their code is in [start, end). */
 void jit_block_evict(struct jit *j, uint32_t start, uint32_t end);
 
@@ -630,10 +630,10 @@ void jit_block_evict(struct jit *j, uint32_t start, uint32_t end);
 
 /* Makes the block at `pc`, physical address `pa`, of the page at `host`. Others
  * may go for that. */
-struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const uint32_t *host, uint32_t flags);
+JIT_HOT struct jit_block *jit_translate(struct jit *j, uint64_t pc, uint64_t pa, const uint32_t *host, uint32_t flags);
 void jit_decode_init(struct jit *j);
 /* Emits what slow[] has. */
-void jit_emit_slow(struct jit *j);
+JIT_HOT void jit_emit_slow(struct jit *j);
 /* For the block's flags, as far as they are set. */
 void jit_decode(struct jit *j, uint32_t word, struct jit_insn *ret);
 /* Whether the block's page has it. */
@@ -664,12 +664,12 @@ static inline uint64_t jit_pc_of(const struct jit *j, unsigned i)
 }
 
 /* Where the branch goes to, if the instruction is one whose target is in its encoding. */
-bool jit_branch_target(const struct jit_insn *insn, uint64_t pc, uint64_t *ret_target);
+JIT_HOT bool jit_branch_target(const struct jit_insn *insn, uint64_t pc, uint64_t *ret_target);
 
 /* ---- emu/jit_branch.c ---- */
 
 /* The current instruction `is_target`: those branches come in here. */
-void jit_join(struct jit *j);
+JIT_HOT void jit_join(struct jit *j);
 
 /* ---- emu/jit_ldst_run.c ---- */
 
@@ -681,18 +681,18 @@ static inline bool jit_is_access(uint32_t word)
 
 /* The current instruction is native, and of that class. Translates it and those behind it, up to the last of
  * a run of accesses, which is the current one then; false if there is no run here. */
-bool jit_ldst_run(struct jit *j);
+JIT_HOT bool jit_ldst_run(struct jit *j);
 
 /* ---- emu/jit_map.c ---- */
 
 void jit_map_init(struct jit *j);
 /* JIT_FIELD_* of an instruction. */
-unsigned jit_map_fields(uint32_t word);
+JIT_HOT unsigned jit_map_fields(uint32_t word);
 /* All registers are where they usually are; one has the place of another. Without code. */
 void jit_map_usual(struct jit *j);
 void jit_map_swap(struct jit *j, unsigned usual, unsigned now);
 /* Begins the block: chooses its registers, and loads those that are not where they usually are. */
-void jit_map_enter(struct jit *j);
+JIT_HOT void jit_map_enter(struct jit *j);
 /* The usual ones are where they usually are, and in memory is what it is to have of the block's. */
 void jit_map_exchange_back(struct jit *j);
 static inline void jit_map_leave(struct jit *j)
@@ -706,7 +706,7 @@ void jit_map_return(struct jit *j);
 /* ---- emu/jit_vregs.c ---- */
 
 /* None is in the host's registers. */
-void jit_v_reset(struct jit *j);
+JIT_HOT void jit_v_reset(struct jit *j);
 /* Emits the stores of what is not in memory. */
 void jit_v_store_dirty(struct jit *j);
 static inline void jit_v_flush(struct jit *j)
@@ -811,7 +811,7 @@ void jit_pauth_hint(struct jit *j, unsigned hint);
 enum { JIT_NO_MODIFIER = 32 };
 void jit_authenticate_rax(struct jit *j, unsigned key, unsigned n, unsigned modifier);
 /* Whether the immediate is not reserved (emu/jit_dpimm.c). */
-bool jit_logical_imm_is_valid(uint32_t word);
+JIT_HOT bool jit_logical_imm_is_valid(uint32_t word);
 
 /* ---- Translators: emu/jit_ops.def has them all ---- */
 

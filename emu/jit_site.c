@@ -67,7 +67,7 @@ static __attribute__((noinline)) void put_vectors(struct jit *j, const struct ji
 	put(&j->buf, &v, sizeof(v));
 }
 
-static void site_piece(struct jit *j, const struct jit_slow *s)
+static JIT_HOT void site_piece(struct jit *j, const struct jit_slow *s)
 {
 	struct x86_buf b = j->buf;
 	bool has_vectors = (s->vregs | s->resume_vregs) &&

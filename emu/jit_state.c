@@ -62,7 +62,7 @@ void jit_write_z(struct jit *j, unsigned n, unsigned reg)
 
 /* ---- NZCV ---- */
 
-static void flags_to_mem(struct jit *j)
+static JIT_HOT void flags_to_mem(struct jit *j)
 {
 	struct x86_buf b = j->buf;
 

@@ -131,7 +131,7 @@ static bool is_always_so(const struct jit *j, unsigned op)
 	return !(props & JIT_VEC) && !(j->op_kind[op] & JIT_OP_FP) && (!(props & JIT_SYSTEM) || op == A64_HINT);
 }
 
-static __attribute__((noinline)) void decode_closely(struct jit *j, uint32_t word, struct jit_insn *ret)
+static JIT_HOT __attribute__((noinline)) void decode_closely(struct jit *j, uint32_t word, struct jit_insn *ret)
 {
 	enum a64_op op = a64_find(word);
 
@@ -181,7 +181,7 @@ bool jit_in_page(const struct jit *j, uint64_t pc)
 }
 
 /* Whether NZCV is set again from `pc` on before anybody can see it. */
-static bool flags_dead_at(struct jit *j, uint64_t pc)
+static JIT_HOT bool flags_dead_at(struct jit *j, uint64_t pc)
 {
 	enum { LOOK = 6 };
 	struct jit_insn insn;
@@ -285,7 +285,7 @@ static void find_setters(const struct jit *j, uint64_t *ret_setters, uint64_t *r
 }
 
 /* Tells each instruction that sets NZCV whether it is read from memory. `targets`: a bit for each. */
-static void find_flag_uses(struct jit *j, uint64_t targets)
+static JIT_HOT void find_flag_uses(struct jit *j, uint64_t targets)
 {
 	/* Behind the instruction, if NZCV is in the host's flags, too, and if it is not; at targets. */
 	struct flag_readers host, mem, at[JIT_MAX_INSNS];
@@ -352,7 +352,7 @@ struct ahead {
 
 /* Whether the block goes on behind the branch, where that is not taken: forward ones are mostly ways
  * around something, or to what is rare; a loop ends by the others. */
-static bool goes_on_behind(struct jit *j, unsigned k, uint64_t pc, struct ahead *ahead)
+static JIT_HOT bool goes_on_behind(struct jit *j, unsigned k, uint64_t pc, struct ahead *ahead)
 {
 	enum { MOST = sizeof(ahead->target) / sizeof(ahead->target[0]) };
 	struct jit_insn *insn = &j->insn[k];
@@ -399,7 +399,7 @@ static uint64_t find_targets(struct jit *j, const struct ahead *ahead)
  * and registers stay in the host's through the loop; where the branch is not
  * taken, the block is left.
  */
-static __attribute__((noinline)) void extend_loop(struct jit *j, uint64_t target, struct ahead *ahead)
+static JIT_HOT __attribute__((noinline)) void extend_loop(struct jit *j, uint64_t target, struct ahead *ahead)
 {
 	enum { MOST = 48 };
 	unsigned n = j->n;

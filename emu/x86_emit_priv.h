@@ -19,6 +19,9 @@
 /* Of functions whose result, for arguments that are constants, is one too. */
 #define X86_FOLDED static inline __attribute__((always_inline))
 
+/* Of functions that many translations call: they are put side by side, in few pages of the host's. */
+#define JIT_HOT __attribute__((hot))
+
 enum x86_reg {
 	X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI,
 	X86_R8, X86_R9, X86_R10, X86_R11, X86_R12, X86_R13, X86_R14, X86_R15,
@@ -125,8 +128,8 @@ static inline struct x86_rm x86_rm_encode_indexed(unsigned base, unsigned index,
 		(uint64_t)(0x632 >> 4 * mod & 7) << X86_RM_LENGTH_POS };
 }
 
-struct x86_rm x86_rm_memory(unsigned base, int32_t disp);
-struct x86_rm x86_rm_indexed(unsigned base, unsigned index, unsigned scale, int32_t disp);
+JIT_HOT struct x86_rm x86_rm_memory(unsigned base, int32_t disp);
+JIT_HOT struct x86_rm x86_rm_indexed(unsigned base, unsigned index, unsigned scale, int32_t disp);
 
 /* [base + disp] */
 X86_FOLDED struct x86_rm x86_m(unsigned base, int32_t disp)
@@ -256,8 +259,8 @@ static inline unsigned x86_rex_bits(uint32_t op, unsigned reg, struct x86_rm rm)
 }
 
 /* Behind the folded functions: an instruction without any prefix but REX, and any. */
-void x86_op_plain(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm);
-void x86_op_any(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm);
+JIT_HOT void x86_op_plain(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm);
+JIT_HOT void x86_op_any(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm);
 
 /* Any instruction with a ModRM byte, put down where it is called. */
 X86_FOLDED void x86_any_here(struct x86_buf *b, uint32_t op, unsigned reg, struct x86_rm rm)
@@ -352,7 +355,7 @@ X86_FOLDED void x86_store(struct x86_buf *b, uint32_t w, struct x86_rm mem, unsi
 }
 
 /* Any 64-bit constant, in the shortest way that leaves the flags alone. */
-void x86_mov_imm(struct x86_buf *b, unsigned dst, uint64_t val);
+JIT_HOT void x86_mov_imm(struct x86_buf *b, unsigned dst, uint64_t val);
 /* The same, put down where it is called. */
 X86_FOLDED void x86_mov_imm_here(struct x86_buf *b, unsigned dst, uint64_t val)
 {
@@ -389,7 +392,7 @@ X86_FOLDED void x86_alu_imm32(struct x86_buf *b, enum x86_alu alu, uint32_t w, s
 }
 
 /* Behind x86_alu_imm; `op` is 0x81, perhaps with X86_W. */
-void x86_alu_imm_any(struct x86_buf *b, uint32_t op, enum x86_alu alu, struct x86_rm rm, int32_t imm);
+JIT_HOT void x86_alu_imm_any(struct x86_buf *b, uint32_t op, enum x86_alu alu, struct x86_rm rm, int32_t imm);
 
 /* `w` may be X86_BYTE. */
 X86_FOLDED void x86_alu_imm(struct x86_buf *b, enum x86_alu alu, uint32_t w, struct x86_rm rm, int32_t imm)
