@@ -73,7 +73,8 @@ static void emit_struct(const char *c_name, const char *doc, json_t *members)
 		char buf[128];
 		if (m.has_flag)
 			emit("\tbool has_%s;\n", m.c_name);
-		emit("\t%s%s%s; /* %s */\n", c_type(&m, buf, sizeof(buf)), counted(&m) || m.pointer ? "*" : "", m.c_name,
+		emit("\t%s%s%s; /* %s */\n", c_type(&m, buf, sizeof(buf)),
+		     counted(&m) || m.pointer ? "*" : "", m.c_name,
 		     str(v, "doc"));
 		if (counted(&m))
 			emit("\tsize_t n_%s;\n", m.c_name);
@@ -89,11 +90,14 @@ static void emit_struct_functions(const char *c)
 	     "struct vmd_error *err)\n{\n\treturn proto_parse(&proto_type_%s, json, where, ret, err);\n}\n", c, c, c);
 	emit("static inline json_t *proto_%s_to_json(const struct proto_%s *value)\n{\n"
 	     "\treturn proto_to_json(&proto_type_%s, value);\n}\n", c, c, c);
-	emit("static inline void proto_%s_fini(struct proto_%s *value)\n{\n\tproto_fini(&proto_type_%s, value);\n}\n", c, c, c);
-	emit("static inline bool proto_%s_copy(const struct proto_%s *value, struct proto_%s *ret, struct vmd_error *err)\n{\n"
+	emit("static inline void proto_%s_fini(struct proto_%s *value)\n{\n"
+	     "\tproto_fini(&proto_type_%s, value);\n}\n", c, c, c);
+	emit("static inline bool proto_%s_copy(const struct proto_%s *value, struct proto_%s *ret, "
+	     "struct vmd_error *err)\n{\n"
 	     "\treturn proto_copy(&proto_type_%s, value, ret, err);\n}\n", c, c, c, c);
 	emit("static inline bool proto_%s_merge(const struct proto_%s *old, const json_t *patch, const char *where, "
-	     "struct proto_%s *ret, struct vmd_error *err)\n{\n\treturn proto_merge(&proto_type_%s, old, patch, where, ret, err);\n}\n\n",
+	     "struct proto_%s *ret, struct vmd_error *err)\n{\n"
+	     "\treturn proto_merge(&proto_type_%s, old, patch, where, ret, err);\n}\n\n",
 	     c, c, c, c);
 }
 
@@ -139,14 +143,16 @@ static void emit_reply_params(json_t *result, const char *name)
 
 static void emit_header(void)
 {
-	emit("/* SPDX-License-Identifier: BSD-2-Clause */\n/* Made by protocol/gen_schema.c from protocol/schema/. Do not edit. */\n"
+	emit("/* SPDX-License-Identifier: BSD-2-Clause */\n"
+	     "/* Made by protocol/gen_schema.c from protocol/schema/. Do not edit. */\n"
 	     "#ifndef PROTOCOL_SCHEMA_GEN_H\n#define PROTOCOL_SCHEMA_GEN_H\n\n#include \"protocol/schema.h\"\n\n");
 	for (unsigned i = 0; i < gen.n_types; i++) {
 		if (gen.types[i].is_enum) {
 			emit_enum(&gen.types[i]);
 			continue;
 		}
-		emit_struct(gen.types[i].c_name, str(gen.types[i].json, "doc"), json_object_get(gen.types[i].json, "members"));
+		emit_struct(gen.types[i].c_name, str(gen.types[i].json, "doc"),
+			json_object_get(gen.types[i].json, "members"));
 		emit_struct_functions(gen.types[i].c_name);
 	}
 	for (unsigned s = 0; s < 2; s++) {
@@ -164,11 +170,13 @@ static void emit_header(void)
 		}
 		emit("/* One function a command. It returns true if it has replied or will reply, with\n"
 		     " * proto_reply_...() or proto_fail(); false fails the call with *err. The arguments live\n"
-		     " * until the reply. A NULL function: the command is not there. */\nstruct proto_%s_handlers {\n", set->name);
+		     " * until the reply. A NULL function: the command is not there. */\n"
+		     "struct proto_%s_handlers {\n", set->name);
 		for (unsigned i = 0; i < set->n_commands; i++) {
 			char *c = gen_snake(str(set->commands[i], "command"));
 			if (!flag(set->commands[i], "builtin"))
-				emit("\tbool (*%s)(struct proto_call *call, const struct proto_args_%s%s *args, struct vmd_error *err);\n",
+				emit("\tbool (*%s)(struct proto_call *call, const struct proto_args_%s%s *args, "
+				     "struct vmd_error *err);\n",
 				     c, set->c_prefix, c);
 			free(c);
 		}
@@ -224,7 +232,8 @@ static void emit_field(json_t *members, json_t *json, const char *owner, const c
 		emit(", .pattern = PROTO_PATTERN_%s", up);
 		free(up);
 	}
-	emit("%s%s%s", m.array ? ", .array = true" : "", m.optional ? ", .optional = true" : "", m.pointer ? ", .pointer = true" : "");
+	emit("%s%s%s", m.array ? ", .array = true" : "", m.optional ? ", .optional = true" : "",
+	     m.pointer ? ", .pointer = true" : "");
 	if (m.type)
 		emit(", .type = &proto_type_%s", m.type->c_name);
 	if (owner) {
@@ -240,7 +249,8 @@ static void emit_field(json_t *members, json_t *json, const char *owner, const c
 		emit(",\n\t  .min = INT64_MIN");
 	else
 		emit(",\n\t  .min = INT64_C(%lld)", min);
-	emit(", .max = INT64_C(%lld), .max_length = %lld, .max_items = %lld", max, integer(json, "max-length", MAX_LENGTH),
+	emit(", .max = INT64_C(%lld), .max_length = %lld, .max_items = %lld", max,
+	     integer(json, "max-length", MAX_LENGTH),
 	     integer(json, "max-items", MAX_ITEMS));
 	if (m.def) {
 		emit(", .def = ");
@@ -282,7 +292,8 @@ static void emit_field(json_t *members, json_t *json, const char *owner, const c
 	free(m.c_name);
 }
 
-static void emit_struct_table(const char *name, const char *c_name, const char *doc, json_t *members, const json_t *json)
+static void emit_struct_table(const char *name, const char *c_name, const char *doc, json_t *members,
+			      const json_t *json)
 {
 	size_t i;
 	json_t *v;
@@ -336,7 +347,8 @@ static void emit_reply(const struct set *set, const char *c, json_t *result)
 	}
 	gen_member_type(&m, c);
 	if (m.array) {
-		emit("\tjson_t *array = json_array();\n\tfor (size_t i = 0; i < n_items; i++)\n\t\tjson_array_append_new(array, ");
+		emit("\tjson_t *array = json_array();\n\tfor (size_t i = 0; i < n_items; i++)\n"
+		     "\t\tjson_array_append_new(array, ");
 		if (m.type && !m.type->is_enum)
 			emit("proto_to_json(&proto_type_%s, &items[i])", m.type->c_name);
 		else if (!strcmp(m.kind, "STR"))
@@ -395,7 +407,8 @@ static void emit_command_parts(const struct set *set, json_t *command)
 		emit("};\n");
 	}
 	if (!flag(command, "builtin")) {
-		emit("static bool invoke_%s%s(const void *handlers, struct proto_call *call, const void *args, struct vmd_error *err)\n"
+		emit("static bool invoke_%s%s(const void *handlers, struct proto_call *call, const void *args, "
+		     "struct vmd_error *err)\n"
 		     "{\n\treturn ((const struct proto_%s_handlers *)handlers)->%s(call, args, err);\n}\n",
 		     set->c_prefix, c, set->name, c);
 		emit_reply(set, c, result);
@@ -428,12 +441,14 @@ static void emit_command_row(const struct set *set, json_t *command)
 	emit_string(str(command, "command"));
 	emit(", .flags = 0%s%s%s", flag(command, "builtin") ? " | PROTO_COMMAND_BUILTIN" : "",
 	     flag(command, "oob") ? " | PROTO_COMMAND_OOB" : "", flag(command, "slow") ? " | PROTO_COMMAND_SLOW" : "");
-	emit(", .privilege = PROTO_PRIVILEGE_%s, .states = 0x%x,\n\t  .args = &proto_type_args_%s%s", p, state_mask(command),
+	emit(", .privilege = PROTO_PRIVILEGE_%s, .states = 0x%x,\n\t  .args = &proto_type_args_%s%s", p,
+	     state_mask(command),
 	     set->c_prefix, c);
 	if (json_object_get(command, "result"))
 		emit(", .result = result_%s%s", set->c_prefix, c);
 	if (!flag(command, "builtin"))
-		emit(",\n\t  .handler = offsetof(struct proto_%s_handlers, %s), .invoke = invoke_%s%s", set->name, c, set->c_prefix, c);
+		emit(",\n\t  .handler = offsetof(struct proto_%s_handlers, %s), .invoke = invoke_%s%s", set->name, c,
+		     set->c_prefix, c);
 	emit(",\n\t  .summary = ");
 	emit_string(str(command, "summary"));
 	emit(", .doc = ");
@@ -458,7 +473,8 @@ static void emit_set(struct set *set)
 		const char *name = str(set->events[i], "event");
 		char *c = gen_snake(name);
 		snprintf(c_name, sizeof(c_name), "event_%s%s", set->c_prefix, c);
-		emit_struct_table(name, c_name, str(set->events[i], "doc"), json_object_get(set->events[i], "data"), NULL);
+		emit_struct_table(name, c_name, str(set->events[i], "doc"), json_object_get(set->events[i], "data"),
+				  NULL);
 		free(c);
 	}
 	emit("static const struct proto_event_desc events_%s[] = {\n", set->name);
@@ -476,17 +492,20 @@ static void emit_set(struct set *set)
 	emit("};\n");
 	for (unsigned i = 0; i < set->n_events; i++) {
 		char *c = gen_snake(str(set->events[i], "event"));
-		emit("const struct proto_event_desc *const proto_desc_event_%s%s = &events_%s[%u];\n", set->c_prefix, c, set->name, i);
+		emit("const struct proto_event_desc *const proto_desc_event_%s%s = &events_%s[%u];\n", set->c_prefix, c,
+		     set->name, i);
 		free(c);
 	}
-	emit("\nconst struct proto_set proto_%s_set = {\n\t.name = \"%s\",\n\t.commands = commands_%s, .n_commands = %u,\n"
+	emit("\nconst struct proto_set proto_%s_set = {\n\t.name = \"%s\",\n"
+	     "\t.commands = commands_%s, .n_commands = %u,\n"
 	     "\t.events = events_%s, .n_events = %u,\n};\n\n",
 	     set->name, set->name, set->name, set->n_commands, set->name, set->n_events);
 }
 
 static void emit_source(void)
 {
-	emit("/* SPDX-License-Identifier: BSD-2-Clause */\n/* Made by protocol/gen_schema.c from protocol/schema/. Do not edit. */\n"
+	emit("/* SPDX-License-Identifier: BSD-2-Clause */\n"
+	     "/* Made by protocol/gen_schema.c from protocol/schema/. Do not edit. */\n"
 	     "#include \"protocol/schema_gen.h\"\n\n#include \"protocol/call.h\"\n\n");
 	for (unsigned i = 0; i < gen.n_types; i++) {
 		if (gen.types[i].is_enum)
@@ -511,7 +530,8 @@ int main(int argc, char **argv)
 	while (argc > 1 && mode < sizeof(modes) / sizeof(*modes) && strcmp(argv[1], modes[mode]))
 		mode++;
 	if (argc < 4 || mode == sizeof(modes) / sizeof(*modes)) {
-		fprintf(stderr, "usage: gen_schema header|source|mdoc-daemon|mdoc-qmp|mdoc-types|mdoc-events|mdoc-qmp-events "
+		fprintf(stderr, "usage: gen_schema header|source|mdoc-daemon|mdoc-qmp|mdoc-types|mdoc-events|"
+			"mdoc-qmp-events "
 				"OUTPUT SCHEMA.json...\n");
 		return 2;
 	}

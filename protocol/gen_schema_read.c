@@ -77,7 +77,8 @@ static const struct {
 	bool flagged; /* an optional one needs a has_ flag */
 } scalars[] = {
 	{ "bool", "BOOL", "bool ", true }, { "int", "INT", "int64_t ", true }, { "uint", "UINT", "uint64_t ", true },
-	{ "size", "SIZE", "uint64_t ", true }, { "number", "NUMBER", "double ", true }, { "str", "STR", "char *", false },
+	{ "size", "SIZE", "uint64_t ", true }, { "number", "NUMBER", "double ", true },
+	{ "str", "STR", "char *", false },
 	{ "object", "OBJECT", "json_t *", false }, { "any", "ANY", "json_t *", false },
 };
 
@@ -151,7 +152,8 @@ static void add_type(json_t *json)
 {
 	static const struct key enum_keys[] = { { "enum", 's', true }, { "doc", 's', true }, { "values", 'a', true } };
 	static const struct key value_keys[] = { { "name", 's', true }, { "doc", 's', true } };
-	static const struct key struct_keys[] = { { "struct", 's', true }, { "doc", 's', true }, { "members", 'a', true },
+	static const struct key struct_keys[] = { { "struct", 's', true }, { "doc", 's', true },
+		{ "members", 'a', true },
 						  { "implied-key", 's', false }, { "rest", 's', false } };
 	const char *name = str(json, "enum") ? str(json, "enum") : str(json, "struct");
 	if (!name)
