@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The JIT: cryptography on the host's AES, PCLMULQDQ and SHA instructions. See
- * emu/jit_vec_priv.h; what each does is in emu/interp_crypto_aes.c and
+ * The JIT: cryptography on the host's AES, PCLMULQDQ and SHA instructions, but for
+ * SHA-256, which is emu/jit_sha256.c. See emu/jit_vec_priv.h; what each does is in emu/interp_crypto_aes.c and
  * emu/interp_crypto_sha.c. Thread: the vCPU's own.
  */
 #include "emu/jit_fp_priv.h"
@@ -144,97 +144,6 @@ JIT_INSN(SHA1SU1)
 	rotate_words(j, JIT_U, JIT_T, 2);
 	jit_vr(j, X86_VPXOR, JIT_R, JIT_R, JIT_U);
 	jit_v_store(j, a->Rd, JIT_R);
-}
-
-/* ---- SHA-256 ---- */
-
-/* Two words of each operand, swapped: what VSHUFPS makes of the guest's arrangement, and back. */
-enum sha256_words { SHA256_LOW = 0x11, SHA256_HIGH = 0xbb };
-
-/* Four rounds on x = a, b, c, d and y = e, f, g, h; N and M are left with the
- * host's arrangement, a, b, e, f and c, d, g, h from the top. */
-static void sha256_rounds(struct jit *j, unsigned x, unsigned y, unsigned w)
-{
-	struct x86_buf *b = &j->buf;
-	unsigned abcd = jit_v_get(j, x), efgh = jit_v_get(j, y);
-
-	x86_vi(b, X86_VSHUFPS, JIT_N, efgh, x86_r(abcd), SHA256_LOW);
-	x86_vi(b, X86_VSHUFPS, JIT_M, efgh, x86_r(abcd), SHA256_HIGH);
-	/* W is in XMM0. Two rounds replace one half, and make the other the old first one. */
-	_Static_assert(JIT_R == 0, "XMM0 is an operand of SHA256RNDS2");
-	jit_v_load(j, JIT_R, w);
-	x86_op(b, X86_SHA256RNDS2, JIT_M, x86_r(JIT_N));
-	x86_vi(b, X86_VPSHUFD, JIT_R, 0, x86_r(JIT_R), 0x0e);
-	x86_op(b, X86_SHA256RNDS2, JIT_N, x86_r(JIT_M));
-}
-
-static void sha256_result(struct jit *j, unsigned rd, enum sha256_words words)
-{
-	x86_vi(&j->buf, X86_VSHUFPS, jit_v_target(j, rd), JIT_N, x86_r(JIT_M), words);
-	jit_v_written(j, rd);
-}
-
-/* Whether Vn is known to be the same as Vof: by a move shortly before, with nothing
- * in between but what programs have between that and SHA256H. */
-static bool is_copy(const struct jit *j, unsigned n, unsigned of)
-{
-	enum { LOOK = 4 };
-
-	for (unsigned i = j->i; i > 0 && j->i - i < LOOK; i--) {
-		const struct jit_insn *insn = &j->insn[i - 1];
-		if (j->insn[i].is_target)
-			return false;
-		struct a64_args_ORR_vec move;
-		a64_extract_ORR_vec(insn->word, &move);
-		if (insn->op == A64_ORR_vec && move.Q && move.Rd == n && move.Rn == of && move.Rm == of)
-			return true;
-		unsigned rd = insn->word & 31;
-		if ((insn->op != A64_ADD_vec && insn->op != A64_SHA256SU0 && insn->op != A64_SHA256SU1) || rd == n || rd == of)
-			return false;
-	}
-	return false;
-}
-
-/* SHA256H2 needs what SHA256H has overwritten, so programs copy it first; then both are one. */
-JIT_INSN(SHA256H)
-{
-	struct a64_args_SHA256H2 next;
-	uint32_t word;
-	bool both = jit_next_is(j, A64_SHA256H2, &word);
-
-	sha256_rounds(j, a->Rd, a->Rn, a->Rm);
-	sha256_result(j, a->Rd, SHA256_HIGH);
-	a64_extract_SHA256H2(word, &next);
-	if (both && next.Rd == a->Rn && next.Rm == a->Rm && a->Rm != a->Rd && a->Rn != a->Rd &&
-	    is_copy(j, next.Rn, a->Rd)) {
-		sha256_result(j, a->Rn, SHA256_LOW);
-		jit_take_next(j);
-	}
-}
-
-JIT_INSN(SHA256H2)
-{
-	sha256_rounds(j, a->Rn, a->Rd, a->Rm);
-	sha256_result(j, a->Rd, SHA256_LOW);
-}
-
-JIT_INSN(SHA256SU0)
-{
-	unsigned d = jit_v_get(j, a->Rd);
-
-	x86_op(&j->buf, X86_SHA256MSG1, d, jit_v_rm(j, a->Rn));
-	jit_v_written(j, a->Rd);
-}
-
-JIT_INSN(SHA256SU1)
-{
-	unsigned n = jit_v_get(j, a->Rn), m = jit_v_get(j, a->Rm), d = jit_v_get(j, a->Rd);
-	unsigned r = a->Rd == a->Rm ? JIT_R : d;
-
-	x86_vi(&j->buf, X86_VPALIGNR, JIT_R, m, x86_r(n), 4);
-	jit_vr(j, X86_VPADDD, r, JIT_R, d);
-	x86_op(&j->buf, X86_SHA256MSG2, r, x86_r(m));
-	jit_v_store(j, a->Rd, r);
 }
 
 /* ---- SHA-3 ---- */

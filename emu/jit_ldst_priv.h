@@ -41,6 +41,14 @@ JIT_HOT struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, 
  * entry of `va`, a register, and `s` is branched to by its first branch. */
 JIT_HOT void jit_look_up_page(struct jit *j, struct jit_slow *s, unsigned va, bool write);
 
+/* What is emitted before a run of accesses by Xn: the look-up of `bytes` from Xn + lowest on; RDX becomes their
+ * address. `aligned`: they are in one page. `kind`: JIT_SITE_*. Returns the slow path for all of the run: the caller
+ * tells how many instructions these are, and where they end. */
+JIT_HOT struct jit_slow *jit_ldst_look_up_run(struct jit *j, unsigned n, int32_t lowest, unsigned bytes, bool aligned,
+					      unsigned kind);
+/* The current instruction is LD1_mult_1_post: jit_ldst_run where it loads what SHA-256 needs (emu/jit_sha256.c). */
+bool jit_sha256_loads(struct jit *j);
+
 /* Whether a pair of X registers is to be one access. */
 JIT_HOT bool jit_is_atomic_pair(const struct jit *j, unsigned n);
 

@@ -196,9 +196,8 @@ static bool another_follows(const struct jit *j, unsigned n)
 	return false;
 }
 
-/* What is emitted before the accesses: the look-up of [base + lowest, base + end). */
-static JIT_HOT struct jit_slow *look_up_run(struct jit *j, unsigned n, int32_t lowest, unsigned bytes, bool aligned,
-					    unsigned kind)
+struct jit_slow *jit_ldst_look_up_run(struct jit *j, unsigned n, int32_t lowest, unsigned bytes, bool aligned,
+				      unsigned kind)
 {
 	unsigned base = jit_read(j, n, X86_RCX);
 
@@ -264,7 +263,8 @@ static JIT_HOT __attribute__((noinline)) bool translate_run(struct jit *j)
 		(first->is_load ? jit_v_target : jit_v_get)(j, i ? first->t2 : first->t);
 	unsigned bytes = (unsigned)(end - lowest);
 	bool aligned = first->n == 31 && j->sp_checked && ((unsigned)lowest & 15) + bytes <= 16;
-	struct jit_slow *s = look_up_run(j, first->n, lowest + moved, bytes, aligned, writes ? JIT_SITE_WRITES : 0);
+	struct jit_slow *s =
+		jit_ldst_look_up_run(j, first->n, lowest + moved, bytes, aligned, writes ? JIT_SITE_WRITES : 0);
 	s->count = (uint8_t)(last - start + 1);
 	/* It is at its end already. */
 	if (first->pre)
@@ -285,5 +285,9 @@ static JIT_HOT __attribute__((noinline)) bool translate_run(struct jit *j)
 
 bool jit_ldst_run(struct jit *j)
 {
-	return another_follows(j, j->insn[j->i].word >> 5 & 31) && translate_run(j);
+	const struct jit_insn *insn = &j->insn[j->i];
+
+	if (insn->op == A64_LD1_mult_1_post)
+		return jit_sha256_loads(j);
+	return another_follows(j, insn->word >> 5 & 31) && translate_run(j);
 }

@@ -47,7 +47,7 @@ emu_jit_sources = emu/jit.c emu/jit.h emu/jit_priv.h emu/jit_mem.c emu/jit_conte
 	emu/verify.c emu/verify.h emu/verify_priv.h emu/verify_report.c \
 	emu/jit_atomic.c emu/jit_vec.c emu/jit_vregs.c emu/jit_map.c emu/jit_vec_priv.h emu/x86_vec_priv.h \
 	emu/jit_simd_same.c emu/jit_simd_misc.c \
-	emu/jit_simd_shift.c emu/jit_simd_sat.c emu/jit_crypto.c emu/jit_fp.c emu/jit_fp_priv.h emu/jit_fp_compare.c emu/jit_fp_convert.c \
+	emu/jit_simd_shift.c emu/jit_simd_sat.c emu/jit_crypto.c emu/jit_sha256.c emu/jit_fp.c emu/jit_fp_priv.h emu/jit_fp_compare.c emu/jit_fp_convert.c \
 	emu/jit_fp_flush.c
 
 libemu_a_SOURCES = emu/irq.h emu/clock.h emu/mem.h emu/system.h \

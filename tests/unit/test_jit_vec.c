@@ -383,6 +383,113 @@ START_TEST(pairs)
 }
 END_TEST
 
+/* SHA-256 as programs have it, with other things among it that see what it does: loads at X3, of which some
+ * page may be missing, moves, sums, half of what makes four rounds, a branch around something. */
+static unsigned put_rounds(uint32_t *code, unsigned max)
+{
+	static const uint32_t v[] = { 0, 1, 2, 4, 5, 6, 16, 17 };
+	unsigned n = 0;
+
+	while (n + 5 < max) {
+		uint32_t d = v[below(8)], a = v[below(8)], b = v[below(8)], w = v[3 + below(5)];
+		switch (below(16)) {
+		case 0 ... 3:
+			code[n++] = (below(8) ? 0x4cdf7860 : 0x4cdf7880) | d; /* ld1 {d.4s}, [x3 or x4], #16 */
+			break;
+		case 4:
+			code[n++] = 0x4ea08400 | d | a << 5 | b << 16; /* add d.4s, a.4s, b.4s */
+			break;
+		case 5:
+			code[n++] = 0x5e282800 | d | a << 5; /* sha256su0 */
+			break;
+		case 6:
+			code[n++] = 0x5e006000 | d | a << 5 | b << 16; /* sha256su1 */
+			break;
+		case 7:
+			code[n++] = 0x4ea01c00 | d | a << 5 | a << 16; /* mov d, a */
+			break;
+		case 8:
+			code[n++] = below(2) ? 0x6e200800 | d | a << 5 : 0xd1000463 + below(2); /* rev32; sub x3 or x4, x3, 1 */
+			break;
+		case 9:
+			code[n++] = below(2) ? 0x5e004000 | d | a << 5 | b << 16 : 0x5e005000 | d | a << 5 | b << 16;
+			break;
+		case 10:
+			code[n++] = below(4) ? 0x4ea01c02 : 0xb4000049; /* a move; cbz x9, behind the next */
+			break;
+		default:
+			if (below(4)) {
+				d = 0;
+				a = 1;
+			}
+			code[n++] = 0x4ea01c02 | d << 5 | d << 16;
+			code[n++] = 0x5e004000 | d | a << 5 | w << 16;
+			code[n++] = 0x5e005040 | a | w << 16;
+			break;
+		}
+	}
+	/* The last may be a branch around one. */
+	code[n++] = 0xd4200000;
+	code[n++] = 0xd4200000;
+	return n;
+}
+
+/* All addresses are what they are, in pages that translated code may access. */
+static void map_all(void)
+{
+	enum { TABLE = 0x4000 };
+	uint64_t *sys = m.cpu->sys, *table = (uint64_t *)(m.ram + TABLE);
+
+	memset(table, 0, EMU_PAGE_SIZE);
+	/* Blocks of 1 GiB: memory, and what ends the run. */
+	table[0] = 0x701;
+	table[LONE_STOP >> 30] = (LONE_STOP >> 30 << 30) | 0x701;
+	sys[EMU_SR_MAIR_EL1] = 0xff;
+	sys[EMU_SR_TCR_EL1] = UINT64_C(2) << 32 | UINT64_C(2) << 30 | 25 << 16 | 25;
+	sys[EMU_SR_TTBR0_EL1] = sys[EMU_SR_TTBR1_EL1] = TABLE;
+	sys[EMU_SR_SCTLR_EL1] |= 1;
+	emu_tlb_flush(m.cpu);
+}
+
+START_TEST(sha256_rounds)
+{
+	static struct state in, want, got;
+	uint32_t code[100];
+	uint64_t times = setting("JIT_ROUNDS", 40) * 25;
+
+	teardown();
+	start(0);
+	map_all();
+	rng = setting("JIT_SEED", 1);
+	for (unsigned i = 0; i < RAM_SIZE - CODE_AT - sizeof(code); i += 8)
+		if (i >= sizeof(code))
+			memcpy(m.ram + CODE_AT + i, &(uint64_t){ random64() }, 8);
+	for (uint64_t i = 0; i < times; i++) {
+		unsigned n = put_rounds(code, 5 + below(96));
+		memcpy(m.ram + CODE_AT, code, 4 * n);
+		emu_drop_all_code(m.cpu);
+		for (unsigned k = 0; k < 4; k++) {
+			random_state(&in);
+			if (below(8) == 0)
+				emu_tlb_flush(m.cpu);
+			/* Into the next page, into what is no memory, or neither. */
+			in.x[3] = below(8) ? (below(2) ? RAM_SIZE - 0x2000 : RAM_SIZE) - 16 * (uint64_t)below(64) - below(16) : random64();
+			in.x[4] = RAM_SIZE - 0x3000 + below(0x1000);
+			in.x[9] = below(2);
+			run(&in, CODE_AT, false, &want);
+			run(&in, CODE_AT, true, &got);
+			if (!same(&want, &got)) {
+				for (unsigned l = 0; l < n; l++)
+					printf("%08x ", code[l]);
+				printf("\nx3 = %" PRIx64 "\n", in.x[3]);
+				report(A64_SHA256H, code[0], &in, &want, &got);
+			}
+			ck_assert(same(&want, &got));
+		}
+	}
+}
+END_TEST
+
 static void try_all(void)
 {
 	const char *only = getenv("JIT_ONLY");
@@ -435,6 +542,7 @@ int main(void)
 	tcase_add_test(tcase, against_the_interpreter);
 	tcase_add_test(tcase, tininess_before_rounding);
 	tcase_add_test(tcase, pairs);
+	tcase_add_test(tcase, sha256_rounds);
 	tcase_add_test(tcase, without_avx512);
 	tcase_set_timeout(tcase, 3600);
 	suite_add_tcase(suite, tcase);
