@@ -663,9 +663,6 @@ static inline uint64_t jit_pc_of(const struct jit *j, unsigned i)
 	return i > j->seam ? j->seam_target + 4 * (i - j->seam - 1) : j->block_pc + 4 * i;
 }
 
-/* Where the branch goes to, if the instruction is one whose target is in its encoding. */
-JIT_HOT bool jit_branch_target(const struct jit_insn *insn, uint64_t pc, uint64_t *ret_target);
-
 /* ---- emu/jit_branch.c ---- */
 
 /* The current instruction `is_target`: those branches come in here. */

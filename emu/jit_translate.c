@@ -196,58 +196,59 @@ static JIT_HOT bool flags_dead_at(struct jit *j, uint64_t pc)
 	return false;
 }
 
-bool jit_branch_target(const struct jit_insn *insn, uint64_t pc, uint64_t *ret_target)
-{
-	union {
-		struct a64_args_B b;
-		struct a64_args_B_cond cond;
-		struct a64_args_CBZ_w zero;
-		struct a64_args_TBZ bit;
-	} a;
-	int32_t words;
+/* Classes of branches whose targets are in their encodings by bits 30 to 26, Arm ARM C4.1: B, BL; CBZ to TBNZ. */
+enum { CLASS_POS = 26, CLASS_MASK = 31, CLASS_B = 0x05, CLASS_CBZ = 0x0d };
 
-	switch (insn->op) {
-	case A64_B:
-	case A64_BL:
-		a64_extract_B(insn->word, &a.b);
-		words = a.b.imm26;
-		break;
-	case A64_B_cond:
-		a64_extract_B_cond(insn->word, &a.cond);
-		words = a.cond.imm19;
-		break;
-	case A64_CBZ_w:
-	case A64_CBZ_x:
-	case A64_CBNZ_w:
-	case A64_CBNZ_x:
-		a64_extract_CBZ_w(insn->word, &a.zero);
-		words = a.zero.imm19;
-		break;
-	case A64_TBZ:
-	case A64_TBNZ:
-		a64_extract_TBZ(insn->word, &a.bit);
-		words = a.bit.imm14;
-		break;
-	default:
-		return false;
-	}
-	*ret_target = pc + (uint64_t)words * 4;
-	return true;
+static inline unsigned class_of(uint32_t word)
+{
+	return word >> CLASS_POS & CLASS_MASK;
+}
+
+static inline bool is_b_cond(uint32_t word)
+{
+	return (word & 0xff000010) == 0x54000000;
+}
+
+static inline bool is_direct(const struct jit_insn *insn)
+{
+	unsigned class = class_of(insn->word);
+
+	return insn->native & ((class == CLASS_B) | (class == CLASS_CBZ) | is_b_cond(insn->word));
+}
+
+static inline bool is_conditional(const struct jit_insn *insn)
+{
+	return insn->native & ((class_of(insn->word) == CLASS_CBZ) | (is_b_cond(insn->word) & ((insn->word & 15) < 14)));
+}
+
+/* How far it leads. There is a branch for none of these: which it is, is anybody's guess. */
+static inline int32_t branch_words(uint32_t word)
+{
+	/* imm26; imm14 from bit 5 on; imm19 there */
+	uint32_t is_b = -(uint32_t)(class_of(word) == CLASS_B), is_tbz = -(word >> 25 & 1) & ~is_b;
+	unsigned left = 8 - (2 & is_b) + (5 & is_tbz), right = 13 - (7 & is_b) + (5 & is_tbz);
+
+	return (int32_t)(word << left) >> right;
+}
+
+static uint64_t target_of(const struct jit_insn *insn, uint64_t pc)
+{
+	return pc + (uint64_t)branch_words(insn->word) * 4;
 }
 
 /* Whether NZCV is dead wherever insn[k] leads out of the block, as far as that is known. */
 static bool flags_dead_outside(struct jit *j, unsigned k)
 {
 	const struct jit_insn *insn = &j->insn[k];
-	uint64_t pc = jit_pc_of(j, k), target;
+	uint64_t pc = jit_pc_of(j, k);
 
 	if (j->verified)
 		return false;
 	if (k == j->seam)
 		return flags_dead_at(j, pc + 4);
-	if (!jit_branch_target(insn, pc, &target) || !flags_dead_at(j, target))
+	if (!is_direct(insn) || !flags_dead_at(j, target_of(insn, pc)))
 		return false;
-	return k + 1 < j->n || insn->op == A64_B || insn->op == A64_BL || flags_dead_at(j, pc + 4);
+	return k + 1 < j->n || !is_conditional(insn) || flags_dead_at(j, pc + 4);
 }
 
 /* Who sees what NZCV is at a place of the block: instructions of it, and what comes behind those that
@@ -337,40 +338,35 @@ static JIT_HOT void find_flag_uses(struct jit *j, uint64_t targets)
 	}
 }
 
-static inline bool is_conditional(const struct jit_insn *insn)
-{
-	return insn->native && insn->op != A64_B && insn->op != A64_BL && !(insn->op == A64_B_cond && (insn->word & 15) >= 14);
-}
-
-/* Where branches lead that the block goes on behind, as far as it has not come
- * there; and a bit for each such branch. */
+/* What has been found on the way to the block's end; a bit for each instruction. */
 struct ahead {
-	uint64_t target[4];
-	unsigned n;
-	uint64_t branches;
+	uint64_t branches; /* that may lead within the block */
+	uint64_t targets;  /* where they lead; the last ones: those of branches that lead farther */
+	unsigned n_far;
 };
 
 /* Whether the block goes on behind the branch, where that is not taken: forward ones are mostly ways
  * around something, or to what is rare; a loop ends by the others. */
-static JIT_HOT bool goes_on_behind(struct jit *j, unsigned k, uint64_t pc, struct ahead *ahead)
+static JIT_HOT bool goes_on_behind(struct jit *j, unsigned k, struct ahead *ahead)
 {
-	enum { MOST = sizeof(ahead->target) / sizeof(ahead->target[0]) };
 	struct jit_insn *insn = &j->insn[k];
-	unsigned n = 0;
-	uint64_t target;
+	int32_t words = branch_words(insn->word);
+	uint64_t pending = ahead->targets & ~UINT64_C(1) << k;
 
-	for (unsigned i = 0; i < ahead->n; i++)
-		if (ahead->target[i] > pc)
-			ahead->target[n++] = ahead->target[i];
-	ahead->n = n;
-	if (n == MOST || !is_conditional(insn) || !jit_branch_target(insn, pc, &target) || target <= pc)
+	/* There may be four of them where the block has not come yet. */
+	pending &= pending - 1;
+	pending &= pending - 1;
+	pending &= pending - 1;
+	if (!is_conditional(insn) | (words <= 0) | (pending != 0))
 		return false;
-	ahead->target[ahead->n++] = target;
-	/* As far as the block comes there. */
-	uint64_t inner = k + (target - pc) / 4;
-	if (inner < JIT_MAX_INSNS && !(j->debug & EMU_JIT_NO_CHAIN)) {
-		insn->inner = (uint8_t)inner;
+	if ((unsigned)words >= JIT_MAX_INSNS - k) {
+		ahead->targets |= UINT64_C(1) << 63 >> ahead->n_far++;
+		return true;
+	}
+	ahead->targets |= UINT64_C(1) << (k + (unsigned)words);
+	if (!(j->debug & EMU_JIT_NO_CHAIN)) {
 		ahead->branches |= UINT64_C(1) << k;
+		insn->inner = (uint8_t)(k + (unsigned)words);
 	}
 	return true;
 }
@@ -403,23 +399,24 @@ static JIT_HOT __attribute__((noinline)) void extend_loop(struct jit *j, uint64_
 {
 	enum { MOST = 48 };
 	unsigned n = j->n;
-	uint64_t again;
 
+	/* Indices are others there. */
+	ahead->targets &= ~UINT64_C(0) << (n - 1) << 1;
 	for (uint64_t pc = target; n < MOST && pc < j->block_pc; pc += 4) {
 		struct jit_insn *insn = &j->insn[n];
 		jit_decode(j, word_at(j, pc), insn);
 		j->props[n++] = insn->props;
 		if (!(insn->props & JIT_ENDS))
 			continue;
-		if (jit_branch_target(insn, pc, &again) && insn->op != A64_BL &&
-		    (again == j->block_pc || (pc + 4 == j->block_pc && is_conditional(insn)))) {
+		if (is_direct(insn) && insn->op != A64_BL &&
+		    (target_of(insn, pc) == j->block_pc || (pc + 4 == j->block_pc && is_conditional(insn)))) {
 			j->seam = j->n - 1;
 			j->seam_target = target;
 			j->n = n;
 			j->loops = true;
 			break;
 		}
-		if (!goes_on_behind(j, n - 1, pc, ahead))
+		if (!goes_on_behind(j, n - 1, ahead))
 			break;
 	}
 }
@@ -428,9 +425,9 @@ static JIT_HOT __attribute__((noinline)) void extend_loop(struct jit *j, uint64_
 static void find_loop(struct jit *j, struct ahead *ahead)
 {
 	const struct jit_insn *last = &j->insn[j->n - 1];
-	uint64_t pc = j->block_pc + 4 * (j->n - 1), target;
+	uint64_t pc = j->block_pc + 4 * (j->n - 1), target = target_of(last, pc);
 
-	if (!jit_branch_target(last, pc, &target) || target > pc)
+	if (!is_direct(last) | (target > pc))
 		return;
 	j->loops = target == j->block_pc;
 	if (target < j->block_pc && jit_in_page(j, target) && is_conditional(last))
@@ -440,7 +437,7 @@ static void find_loop(struct jit *j, struct ahead *ahead)
 static void decode_block(struct jit *j)
 {
 	unsigned max = j->debug & EMU_JIT_ONE_INSN ? 1 : JIT_MAX_INSNS;
-	struct ahead ahead = { .n = 0 };
+	struct ahead ahead = { 0 };
 	unsigned n = 0, left = (unsigned)(CODE_PAGE_INSNS - (j->block_pc & EMU_PAGE_MASK) / 4);
 
 	if (max > left)
@@ -449,7 +446,7 @@ static void decode_block(struct jit *j)
 		struct jit_insn *insn = &j->insn[n];
 		decode(j, word_at(j, pc), insn);
 		j->props[n++] = insn->props;
-		if (insn->props & JIT_ENDS && !goes_on_behind(j, n - 1, pc, &ahead))
+		if (insn->props & JIT_ENDS && !goes_on_behind(j, n - 1, &ahead))
 			break;
 	}
 	j->n = n;
@@ -489,8 +486,7 @@ static inline void translate_insn(struct jit *j)
 {
 	const struct jit_insn *insn = &j->insn[j->i];
 
-	if (!(insn->props & JIT_USES))
-		j->eflags = JIT_EFLAGS_NONE;
+	j->eflags *= (insn->props & JIT_USES) != 0;
 	if (!insn->native || !jit_is_access(insn->word) || !jit_ldst_run(j))
 		translate_alone(j);
 }
