@@ -6,8 +6,8 @@
  * one host access:
  *
  *     mov  rax, va
- *     test al, size - 1        an unaligned one may leave its page: see "crossing"; SP is known to be aligned
- *     jnz  crossing
+ *     test al, size - 1        an unaligned one may leave its page: jit_site_unaligned; SP is known to be aligned
+ *     jnz  unaligned
  *     shl  rax, 15             bits 48 to 12 of the address
  *     shr  rax, 27
  *     mov  rax, [r12 + rax*8]
@@ -36,19 +36,6 @@
 #include "emu/access_priv.h"
 
 /* ---- The look-up ---- */
-
-/* Behind the block: an unaligned access within its page goes on after all, others join the site. */
-static JIT_HOT void crossing_piece(struct jit *j, const struct jit_slow *s)
-{
-	struct x86_buf b = j->buf;
-
-	x86_alu_imm32(&b, X86_AND, 0, x86_r(X86_RAX), EMU_PAGE_MASK);
-	x86_alu_imm32(&b, X86_CMP, 0, x86_r(X86_RAX), (uint32_t)EMU_PAGE_SIZE - s->bytes);
-	x86_mov_rr(&b, X86_W, X86_RAX, s->reg);
-	x86_jcc_to(&b, X86_BE, s->resume);
-	j->buf.p = b.p;
-	/* falls into the site, which is emitted next */
-}
 
 /* RAX is the address, and becomes the entry. */
 static inline uint32_t look_up_plain(struct x86_buf *b, bool write)
@@ -109,28 +96,18 @@ static __attribute__((noinline)) void look_up_other(struct jit *j, struct jit_sl
 
 struct jit_slow *jit_look_up(struct jit *j, unsigned va, unsigned size, bool write, enum jit_access access)
 {
-	bool is_aligned = size <= j->va_align;
-	struct jit_slow *crossing = NULL;
-
-	if (!is_aligned && access != JIT_ORDERED) {
-		crossing = jit_slow_add(j, crossing_piece);
-		crossing->reg = (uint8_t)va;
-		crossing->bytes = (uint16_t)size;
-	}
 	struct jit_slow *s = jit_site_add(j, va, size, (write ? JIT_SITE_WRITES : 0) |
 		(access == JIT_UNPRIV ? JIT_SITE_UNPRIV : 0));
 	struct x86_buf b = j->buf;
 	x86_mov_rr(&b, X86_W, X86_RAX, va);
-	if (!is_aligned) {
+	if (size > j->va_align) {
 		x86_u8(&b, 0xa8); /* test al, imm8 */
 		x86_u8(&b, size - 1);
 		uint32_t branch = x86_jcc(&b, X86_NE);
-		if (crossing) {
-			crossing->branch[0] = branch;
-			crossing->resume = branch;
-		} else {
+		if (access == JIT_ORDERED)
 			s->branch[1] = branch;
-		}
+		else
+			s->unaligned = branch;
 	}
 	if (!j->tables && access != JIT_UNPRIV) {
 		s->branch[0] = look_up_plain(&b, write);

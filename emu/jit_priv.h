@@ -201,11 +201,13 @@ struct jit_slow {
 	uint32_t branch[4]; /* to bind to the piece's start; 0: none */
 	uint32_t resume;    /* where the piece returns to */
 	uint32_t fault;     /* the host instruction that may trap, + 1; 0: none */
+	uint32_t unaligned; /* of a site: a branch that is taken by unaligned accesses; 0: none */
 	uint16_t vregs, resume_vregs; /* numbers in saved_vregs */
 	uint16_t bytes;
 	uint8_t index;
 	uint8_t reg, reg2, kind, count;
 } __attribute__((aligned(64)));
+_Static_assert(sizeof(struct jit_slow) == 64, "a line of the host's cache");
 
 /* A host register that has another guest register in the current block. */
 enum { JIT_PINNED = 9 };
@@ -560,6 +562,9 @@ enum {
  * `bytes` from the address in the register `va` on (0: it cannot; it raises something).
  * It goes on behind that, if nothing else is said. `count` may be set to more instructions. */
 JIT_HOT struct jit_slow *jit_site_add(struct jit *j, unsigned va, unsigned bytes, unsigned kind);
+/* What comes before the site that has a branch for unaligned accesses: those within a page go on behind the branch
+ * after all, others fall into the site. */
+JIT_HOT void jit_site_unaligned(struct jit *j, const struct jit_slow *s);
 /* The instruction, or instructions, of the sites from slow[first] on have come to their end. */
 JIT_HOT void jit_site_resume(struct jit *j, unsigned first);
 /* The translator of the current instruction, with the sites that it adds. */

@@ -96,6 +96,19 @@ static JIT_HOT void site_piece(struct jit *j, const struct jit_slow *s)
 	j->buf.p = b.p;
 }
 
+/* RAX is the address, which is in the site's register too. */
+void jit_site_unaligned(struct jit *j, const struct jit_slow *s)
+{
+	struct x86_buf b = j->buf;
+
+	x86_bind_here(&b, s->unaligned);
+	x86_alu_imm32(&b, X86_AND, 0, x86_r(X86_RAX), EMU_PAGE_MASK);
+	x86_alu_imm32(&b, X86_CMP, 0, x86_r(X86_RAX), (uint32_t)EMU_PAGE_SIZE - s->bytes);
+	x86_mov_rr(&b, X86_W, X86_RAX, s->reg);
+	x86_jcc_to(&b, X86_BE, s->unaligned);
+	j->buf.p = b.p;
+}
+
 struct jit_slow *jit_site_add(struct jit *j, unsigned va, unsigned bytes, unsigned kind)
 {
 	struct jit_slow *s = jit_slow_add(j, site_piece);

@@ -513,6 +513,8 @@ void jit_emit_slow(struct jit *j)
 {
 	/* Slow paths may add more. */
 	for (const struct jit_slow *s = j->slow; s < &j->slow[j->n_slow]; s++) {
+		if (s->unaligned)
+			jit_site_unaligned(j, s);
 		uint32_t here = x86_here(&j->buf);
 		bind_if(j, s->branch[0], here);
 		bind_if(j, s->branch[1], here);
