@@ -114,7 +114,7 @@ static void before_access(struct jit *j, struct jit_slow *s)
 
 static __attribute__((noinline)) void vector_access(struct jit *j, const struct access *a, int32_t at, struct jit_slow *s)
 {
-	for (unsigned i = 0; i <= a->is_pair; i++) {
+	for (unsigned i = 0; i < 1u + a->is_pair; i++) {
 		unsigned t = i ? a->t2 : a->t;
 		struct x86_rm rm = x86_m(X86_RDX, at + (int32_t)(i << a->scale));
 		unsigned xmm = a->is_load ? jit_v_target(j, t) : jit_v_get(j, t);
@@ -152,7 +152,7 @@ static __attribute__((noinline)) void atomic_pair(struct jit *j, const struct ac
 
 static void general_access(struct jit *j, const struct access *a, int32_t at, struct jit_slow *s)
 {
-	for (unsigned i = 0; i <= a->is_pair; i++) {
+	for (unsigned i = 0; i < 1u + a->is_pair; i++) {
 		unsigned t = i ? a->t2 : a->t;
 		struct x86_rm rm = x86_m(X86_RDX, at + (int32_t)(i << a->scale));
 		if (a->is_load) {
@@ -259,7 +259,7 @@ static JIT_HOT __attribute__((noinline)) bool translate_run(struct jit *j)
 
 	jit_check_base(j, first->n);
 	/* What the first access needs is there before the slow path may be taken. */
-	for (unsigned i = 0; first->is_vector && i <= first->is_pair; i++)
+	for (unsigned i = 0; first->is_vector && i < 1u + first->is_pair; i++)
 		(first->is_load ? jit_v_target : jit_v_get)(j, i ? first->t2 : first->t);
 	unsigned bytes = (unsigned)(end - lowest);
 	bool aligned = first->n == 31 && j->sp_checked && ((unsigned)lowest & 15) + bytes <= 16;

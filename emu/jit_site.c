@@ -91,8 +91,10 @@ static JIT_HOT void site_piece(struct jit *j, const struct jit_slow *s)
 	}
 	if (is_mapped)
 		put(&b, j->map, JIT_PINNED);
-	if (kind & JIT_SITE_RUN)
-		put(&b, &(uint16_t){ (uint16_t)(at - s->branch[1]) }, sizeof(uint16_t));
+	if (kind & JIT_SITE_RUN) {
+		uint16_t back = (uint16_t)(at - s->branch[1]);
+		put(&b, &back, sizeof(back));
+	}
 	j->buf.p = b.p;
 }
 

@@ -71,7 +71,8 @@ static bool is_logical_imm(unsigned op)
 /* The usual instruction is told by its top bits (see struct a64_top), and is native whatever the block's flags
  * and its other bits are: then jit.usual has, by those bits, the instruction, its JIT_FIELD_*, its properties, the
  * bit that is not to be set, and this. */
-enum { USUAL = 1 << 31, USUAL_FIELDS_POS = 12, USUAL_PROPS_POS = 16, USUAL_BIT_POS = 24 };
+#define USUAL (UINT32_C(1) << 31)
+enum { USUAL_FIELDS_POS = 12, USUAL_PROPS_POS = 16, USUAL_BIT_POS = 24 };
 enum { USUAL_OP_MASK = (1 << USUAL_FIELDS_POS) - 1 };
 
 static bool is_usual(const struct jit *j, unsigned op, unsigned top)
@@ -93,7 +94,7 @@ void jit_decode_init(struct jit *j)
 					   (a64_encodings[op].fp ? JIT_OP_FP : 0));
 	for (unsigned top = 0; top < sizeof(j->usual) / sizeof(j->usual[0]); top++)
 		if (a64_by_top[top].op_1 && is_usual(j, a64_by_top[top].op_1 - 1u, top))
-			j->usual[top] = (uint32_t)USUAL | (a64_by_top[top].op_1 - 1u) |
+			j->usual[top] = USUAL | (a64_by_top[top].op_1 - 1u) |
 					jit_map_fields(top << A64_TOP_POS) << USUAL_FIELDS_POS |
 					(jit_ops[a64_by_top[top].op_1 - 1].props & JIT_BLOCK_MASK) << USUAL_PROPS_POS |
 					(uint32_t)a64_by_top[top].bit << USUAL_BIT_POS;
