@@ -61,12 +61,12 @@ static void half(struct jit *j, unsigned x, unsigned y, unsigned w, unsigned rd,
 struct stretch {
 	unsigned end;     /* the first instruction behind it */
 	unsigned base;    /* of the loads; NO_BASE if there are none */
-	unsigned loads;   /* all are next to each other */
+	unsigned loads;   /* each is of 16 bytes, at the last one's or behind them */
 	unsigned pairs;
 	bool base_moved;  /* by something else than those */
 	/* While it is translated: */
 	struct jit_slow *site;
-	unsigned loaded, written_back; /* bytes */
+	unsigned loaded, written_back; /* bytes that the base has moved, and that it knows of */
 	bool arranged;    /* Vx and Vy have the state in the host's arrangement, which is seen nowhere else */
 	unsigned x, y;
 };
@@ -113,11 +113,19 @@ static bool is_pair(const struct jit *j, unsigned k, struct a64_args_SHA256H *re
 	       ret->Rn != ret->Rm && ret->Rn != ret->Rd && is_copy(j, k, second.Rn, ret->Rd);
 }
 
-/* A load of the stretch's: of 16 bytes, at the base, which moves behind them. */
-static bool is_load(const struct jit_insn *insn, struct a64_args_LD1_mult_1_post *ret)
+/* A load of 16 bytes at the base, which goes behind them or stays. */
+static bool is_load(const struct jit_insn *insn)
 {
-	a64_extract_LD1_mult_1_post(insn->word, ret);
-	return insn->op == A64_LD1_mult_1_post && insn->native && ret->Q && ret->Rm == 31 && ret->Rn != 31;
+	struct a64_args_LD1_mult_1_post a;
+
+	a64_extract_LD1_mult_1_post(insn->word, &a);
+	return insn->native && a.Q && a.Rn != 31 &&
+	       (insn->op == A64_LD1_mult_1 || (insn->op == A64_LD1_mult_1_post && a.Rm == 31));
+}
+
+static unsigned base_of(const struct jit_insn *insn)
+{
+	return insn->word >> 5 & 31;
 }
 
 /* The V registers that an instruction of a stretch has to do with: a bit for each. */
@@ -155,9 +163,7 @@ static uint32_t registers_written(const struct jit_insn *insn)
 
 static bool takes_load(struct stretch *st, const struct jit_insn *insn)
 {
-	struct a64_args_LD1_mult_1_post a;
-
-	if (!is_load(insn, &a) || a.Rn != st->base || st->base_moved)
+	if (!is_load(insn) || base_of(insn) != st->base || st->base_moved)
 		return false;
 	st->loads++;
 	return true;
@@ -168,6 +174,7 @@ static bool takes_load(struct stretch *st, const struct jit_insn *insn)
 static bool takes(struct stretch *st, const struct jit_insn *insn)
 {
 	switch (insn->op) {
+	case A64_LD1_mult_1:
 	case A64_LD1_mult_1_post:
 		return takes_load(st, insn);
 	case A64_ADD_imm:
@@ -276,21 +283,20 @@ static void write_back(struct jit *j, struct stretch *st)
 	st->written_back = st->loaded;
 }
 
-static void load(struct jit *j, struct stretch *st, unsigned t)
+static void load(struct jit *j, struct stretch *st, const struct jit_insn *insn)
 {
-	unsigned xmm = jit_v_target(j, t);
+	unsigned t = insn->word & 31, xmm = jit_v_target(j, t);
 
-	if (st->loaded == 0)
+	if (!st->site->fault)
 		jit_fault_note(j, st->site);
 	jit_v_move(j, X86_VMOVUPS, xmm, x86_m(X86_RDX, (int32_t)st->loaded));
 	jit_v_written(j, t);
-	st->loaded += 16;
+	st->loaded += insn->op == A64_LD1_mult_1_post ? 16 : 0;
 }
 
 static void translate_one(struct jit *j, struct stretch *st)
 {
 	const struct jit_insn *insn = &j->insn[j->i];
-	struct a64_args_LD1_mult_1_post ld1;
 	struct a64_args_ORR_vec move;
 	struct a64_args_SHA256H h;
 
@@ -304,8 +310,8 @@ static void translate_one(struct jit *j, struct stretch *st)
 	uint32_t state = st->arranged ? UINT32_C(1) << st->x | UINT32_C(1) << st->y : 0;
 	if (registers_written(insn) & state || (registers_read(insn) & state && !moves))
 		rearrange(j, st);
-	if (is_load(insn, &ld1)) {
-		load(j, st, ld1.Rt);
+	if (is_load(insn)) {
+		load(j, st, insn);
 	} else if (moves && st->arranged && (move.Rn == st->x || move.Rn == st->y)) {
 		move_of_state(j, st, &move);
 	} else if (insn->op == A64_SHA256H) {
@@ -332,16 +338,16 @@ static void translate_stretch(struct jit *j, struct stretch *st)
 
 bool jit_sha256_loads(struct jit *j)
 {
-	struct a64_args_LD1_mult_1_post a;
+	const struct jit_insn *insn = &j->insn[j->i];
 
-	if (!is_load(&j->insn[j->i], &a))
+	if (!is_load(insn))
 		return false;
-	struct stretch st = find_stretch(j, a.Rn);
+	struct stretch st = find_stretch(j, base_of(insn));
 	if (!st.pairs)
 		return false;
 	/* What the first load needs is there before the slow path may be taken. */
-	jit_v_target(j, a.Rt);
-	st.site = jit_ldst_look_up_run(j, a.Rn, 0, 16 * st.loads, false, 0);
+	jit_v_target(j, insn->word & 31);
+	st.site = jit_ldst_look_up_run(j, st.base, 0, 16 * st.loads, false, 0);
 	st.site->count = (uint8_t)(st.end - j->i);
 	translate_stretch(j, &st);
 	jit_slow_resume(j, st.site);

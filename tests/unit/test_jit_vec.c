@@ -394,7 +394,8 @@ static unsigned put_rounds(uint32_t *code, unsigned max)
 		uint32_t d = v[below(8)], a = v[below(8)], b = v[below(8)], w = v[3 + below(5)];
 		switch (below(16)) {
 		case 0 ... 3:
-			code[n++] = (below(8) ? 0x4cdf7860 : 0x4cdf7880) | d; /* ld1 {d.4s}, [x3 or x4], #16 */
+			/* ld1 {d.4s}, [x3 or x4], #16; ld1 {d.4s}, [x3] */
+			code[n++] = (below(8) ? 0x4cdf7860 : below(2) ? 0x4cdf7880 : 0x4c407860) | d;
 			break;
 		case 4:
 			code[n++] = 0x4ea08400 | d | a << 5 | b << 16; /* add d.4s, a.4s, b.4s */
