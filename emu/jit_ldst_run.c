@@ -112,7 +112,8 @@ static void before_access(struct jit *j, struct jit_slow *s)
 		jit_fault_note(j, s);
 }
 
-static __attribute__((noinline)) void vector_access(struct jit *j, const struct access *a, int32_t at, struct jit_slow *s)
+static __attribute__((noinline)) void vector_access(struct jit *j, const struct access *a, int32_t at,
+						    struct jit_slow *s)
 {
 	for (unsigned i = 0; i < 1u + a->is_pair; i++) {
 		unsigned t = i ? a->t2 : a->t;
@@ -126,7 +127,8 @@ static __attribute__((noinline)) void vector_access(struct jit *j, const struct 
 }
 
 /* A pair of X registers that is to be one access: see emu/jit_ldst_pair.c. */
-static __attribute__((noinline)) void atomic_pair(struct jit *j, const struct access *a, int32_t at, struct jit_slow *s)
+static __attribute__((noinline)) void atomic_pair(struct jit *j, const struct access *a, int32_t at,
+						  struct jit_slow *s)
 {
 	struct x86_buf *b = &j->buf;
 
