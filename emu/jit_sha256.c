@@ -93,7 +93,8 @@ static bool is_copy(const struct jit *j, unsigned at, unsigned n, unsigned of)
 			return false;
 		if (is_move(insn, &move) && move.Rd == n && move.Rn == of)
 			return true;
-		if ((insn->op != A64_ADD_vec && insn->op != A64_SHA256SU0 && insn->op != A64_SHA256SU1) || rd == n || rd == of)
+		bool goes_between = insn->op == A64_ADD_vec || insn->op == A64_SHA256SU0 || insn->op == A64_SHA256SU1;
+		if (!goes_between || rd == n || rd == of)
 			return false;
 	}
 	return false;
