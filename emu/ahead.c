@@ -85,14 +85,9 @@ void emu_ahead_want(struct emu_ahead *ahead, const void *start, size_t size, boo
 
 /* ---- A guest's memory ---- */
 
-static uintptr_t step_of(const void *host)
-{
-	return (uintptr_t)host >> EMU_AHEAD_SHIFT;
-}
-
 struct emu_ahead_steps *emu_ahead_steps_new(void *start, size_t size)
 {
-	size_t n = step_of((uint8_t *)start + size - 1) - step_of(start) + 1;
+	size_t n = emu_ahead_step_of((uint8_t *)start + size - 1) - emu_ahead_step_of(start) + 1;
 	struct emu_ahead_steps *steps = calloc(1, sizeof(*steps) + n);
 
 	if (steps) {
@@ -110,8 +105,8 @@ static unsigned get(const struct emu_ahead_steps *steps, size_t i)
 
 static void want_step(struct emu_ahead *ahead, struct emu_ahead_steps *steps, size_t i)
 {
-	uint8_t *first = (uint8_t *)((step_of(steps->start) + i) << EMU_AHEAD_SHIFT), *end = first + (1u << EMU_AHEAD_SHIFT);
-	uint8_t *last = steps->start + steps->size;
+	uint8_t *first = (uint8_t *)((emu_ahead_step_of(steps->start) + i) << EMU_AHEAD_SHIFT);
+	uint8_t *end = first + (1u << EMU_AHEAD_SHIFT), *last = steps->start + steps->size;
 
 	__atomic_store_n(&steps->state[i], EMU_AHEAD_WANTED, __ATOMIC_RELAXED);
 	first = first < steps->start ? steps->start : first;
@@ -119,24 +114,25 @@ static void want_step(struct emu_ahead *ahead, struct emu_ahead_steps *steps, si
 	emu_ahead_want(ahead, first, (size_t)(end - first), true);
 }
 
-/* Step i, which has just come to be used: wants as many up from there (by == 1), or down from there, as are used behind it. */
-static void go_on(struct emu_ahead *ahead, struct emu_ahead_steps *steps, size_t i, ptrdiff_t by)
+/* Step i has just come to be used: wants as many up from there (by is 1), or down from there
+ * (SIZE_MAX: indices wrap, and none beyond either end is one), as are used behind it. */
+static void go_on(struct emu_ahead *ahead, struct emu_ahead_steps *steps, size_t i, size_t by)
 {
 	enum { MOST = 8 };
 	size_t run = 0;
 
-	while (run < MOST && i - (run + 1) * (size_t)by < steps->n && get(steps, i - (run + 1) * (size_t)by) == EMU_AHEAD_USED)
+	for (size_t k = i - by; run < MOST && k < steps->n && get(steps, k) == EMU_AHEAD_USED; k -= by)
 		run++;
-	for (size_t k = 1; k <= run && i + k * (size_t)by < steps->n; k++)
-		if (get(steps, i + k * (size_t)by) == EMU_AHEAD_NEW)
-			want_step(ahead, steps, i + k * (size_t)by);
+	for (size_t k = i + by; run > 0 && k < steps->n; k += by, run--)
+		if (get(steps, k) == EMU_AHEAD_NEW)
+			want_step(ahead, steps, k);
 }
 
 void emu_ahead_use_new(struct emu_ahead *ahead, struct emu_ahead_steps *steps, size_t i)
 {
 	__atomic_store_n(&steps->state[i], EMU_AHEAD_USED, __ATOMIC_RELAXED);
 	go_on(ahead, steps, i, 1);
-	go_on(ahead, steps, i, -1);
+	go_on(ahead, steps, i, SIZE_MAX);
 }
 
 /* ---- Life ---- */

@@ -29,11 +29,16 @@ struct emu_ahead_steps {
 };
 /* NULL when there is no memory. */
 struct emu_ahead_steps *emu_ahead_steps_new(void *start, size_t size);
+static inline size_t emu_ahead_step_of(const void *host)
+{
+	return (uintptr_t)host >> EMU_AHEAD_SHIFT;
+}
+
 /* The guest is about to use the step that has `host`; any vCPU's thread. What is next to it may be wanted. */
 void emu_ahead_use_new(struct emu_ahead *ahead, struct emu_ahead_steps *steps, size_t i);
 static inline void emu_ahead_use(struct emu_ahead *ahead, struct emu_ahead_steps *steps, const void *host)
 {
-	size_t i = ((uintptr_t)host >> EMU_AHEAD_SHIFT) - ((uintptr_t)steps->start >> EMU_AHEAD_SHIFT);
+	size_t i = emu_ahead_step_of(host) - emu_ahead_step_of(steps->start);
 
 	if (__atomic_load_n(&steps->state[i], __ATOMIC_RELAXED) != EMU_AHEAD_USED)
 		emu_ahead_use_new(ahead, steps, i);

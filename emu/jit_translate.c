@@ -10,7 +10,6 @@
 #include "emu/sys_priv.h"
 #include "emu/verify.h"
 
-#include <emmintrin.h>
 #include <x86intrin.h>
 
 /* ---- Decoding ---- */

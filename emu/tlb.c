@@ -336,9 +336,10 @@ struct emu_tlb_entry *emu_tlb_data(struct emu_cpu *cpu, uint64_t va, enum emu_re
 			if (!is_slow)
 				tag_write |= EMU_TAG_FAST;
 		}
-		e->addend = (uint64_t)(uintptr_t)region->desc.host + (pa - region->desc.base) - page;
+		const uint8_t *host = (const uint8_t *)region->desc.host + (pa - region->desc.base);
+		e->addend = (uint64_t)(uintptr_t)host - page;
 		if (region->steps && cpu->system->ahead)
-			emu_ahead_use(cpu->system->ahead, region->steps, (const uint8_t *)region->desc.host + (pa - region->desc.base));
+			emu_ahead_use(cpu->system->ahead, region->steps, host);
 	}
 	e->phys = phys;
 	e->tag_read = walk.prot & EMU_READ ? tag_read : 0;
