@@ -11,6 +11,12 @@
  * Armed timers are a binary heap by deadline under `lock`. The clock's thread
  * sleeps until the first deadline, then calls the function without the lock.
  * Invariant: timer->slot is its place in the heap, or NOT_ARMED.
+ *
+ * Waking the thread costs the one who arms a timer a system call, and a
+ * processor that the guest could have. So it sleeps no longer than until the
+ * timer that ran last would be due again, if it is periodic: by then a guest's
+ * tick has been armed anew, long ago, without a wake. A timer that is armed
+ * later, or cancelled, leaves it to wake once in vain.
  */
 #include "emu/clock.h"
 
@@ -28,7 +34,7 @@ struct emu_timer {
 	struct emu_clock *clock;
 	emu_timer_fn *fn;
 	void *opaque;
-	uint64_t deadline;
+	uint64_t deadline, last; /* `last`: the deadline that it last ran for */
 	size_t slot;
 };
 
@@ -36,11 +42,13 @@ struct emu_clock {
 	_Atomic uint64_t state;
 	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t wake;      /* the thread: the first deadline, the state or `quit` changed */
-	pthread_cond_t idle;      /* `running` went back to NULL */
+	pthread_cond_t wake; /* the thread: a deadline before `until`, or the state or `quit` changed */
+	pthread_cond_t idle; /* `running` went back to NULL */
 	struct emu_timer **heap;
 	size_t n_armed, n_timers, capacity; /* capacity >= n_timers, so arming never allocates */
 	struct emu_timer *running; /* its function is being called */
+	uint64_t until;    /* virtual time until which the thread sleeps, 0 if it does not wait for any */
+	uint64_t expected; /* virtual time at which the timer that ran last would run again */
 	bool quit;
 };
 
@@ -102,12 +110,32 @@ static void heap_remove(struct emu_clock *clock, struct emu_timer *timer)
 
 /* ---- The thread ---- */
 
-static void wait_ns(struct emu_clock *clock, uint64_t ns)
+/* Until the first deadline, or the expected one, or a wake. No timer is due `now`. */
+static void wait_for_next(struct emu_clock *clock, uint64_t now)
 {
 	const uint64_t hour = UINT64_C(3600000000000); /* far deadlines must not overflow the host's time */
-	uint64_t host = host_now() + (ns < hour ? ns : hour);
+	uint64_t until = clock->n_armed ? clock->heap[0]->deadline : UINT64_MAX;
+
+	if (clock->expected > now && clock->expected < until)
+		until = clock->expected;
+	clock->until = until;
+	uint64_t host = host_now() + (until - now < hour ? until - now : hour);
 	struct timespec ts = { .tv_sec = (time_t)(host / 1000000000u), .tv_nsec = (long)(host % 1000000000u) };
 	pthread_cond_timedwait(&clock->wake, &clock->lock, &ts);
+	clock->until = 0;
+}
+
+static void run(struct emu_clock *clock, struct emu_timer *timer)
+{
+	heap_remove(clock, timer);
+	clock->expected = timer->deadline + (timer->deadline - timer->last);
+	timer->last = timer->deadline;
+	clock->running = timer;
+	pthread_mutex_unlock(&clock->lock);
+	timer->fn(timer->opaque);
+	pthread_mutex_lock(&clock->lock);
+	clock->running = NULL;
+	pthread_cond_broadcast(&clock->idle);
 }
 
 static void *clock_thread(void *arg)
@@ -120,23 +148,13 @@ static void *clock_thread(void *arg)
 	pthread_mutex_lock(&clock->lock);
 	while (!clock->quit) {
 		uint64_t state = atomic_load_explicit(&clock->state, memory_order_acquire);
-		if ((state & 1) || clock->n_armed == 0) {
-			pthread_cond_wait(&clock->wake, &clock->lock);
-			continue;
-		}
-		struct emu_timer *timer = clock->heap[0];
 		uint64_t now = virtual_time(state);
-		if (timer->deadline > now) {
-			wait_ns(clock, timer->deadline - now);
-			continue;
-		}
-		heap_remove(clock, timer);
-		clock->running = timer;
-		pthread_mutex_unlock(&clock->lock);
-		timer->fn(timer->opaque);
-		pthread_mutex_lock(&clock->lock);
-		clock->running = NULL;
-		pthread_cond_broadcast(&clock->idle);
+		if (state & 1)
+			pthread_cond_wait(&clock->wake, &clock->lock);
+		else if (clock->n_armed && clock->heap[0]->deadline <= now)
+			run(clock, clock->heap[0]);
+		else
+			wait_for_next(clock, now);
 	}
 	pthread_mutex_unlock(&clock->lock);
 	return NULL;
@@ -257,12 +275,14 @@ void emu_timer_arm(struct emu_timer *timer, uint64_t deadline)
 {
 	struct emu_clock *clock = timer->clock;
 	pthread_mutex_lock(&clock->lock);
-	bool was_first = timer->slot == 0;
 	timer->deadline = deadline;
 	heap_sift(clock, timer->slot == NOT_ARMED ? clock->n_armed++ : timer->slot, timer);
-	if (was_first || timer->slot == 0)
-		pthread_cond_signal(&clock->wake);
+	bool wake = deadline < clock->until;
+	if (wake)
+		clock->until = deadline;
 	pthread_mutex_unlock(&clock->lock);
+	if (wake)
+		pthread_cond_signal(&clock->wake);
 }
 
 void emu_timer_cancel(struct emu_timer *timer)

@@ -102,6 +102,36 @@ START_TEST(test_rearm)
 }
 END_TEST
 
+/* Armed from another thread while the clock's sleeps: for later, for never, or for when a tick would be due again. */
+START_TEST(test_sooner)
+{
+	struct ctx far = { .id = 1 }, tick = { .id = 2 };
+	far.timer = emu_timer_new(emu_clk, fire, &far, NULL);
+	tick.timer = emu_timer_new(emu_clk, fire, &tick, NULL);
+	emu_clock_resume(emu_clk);
+	usleep(2000); /* nothing is armed */
+	emu_timer_arm(far.timer, 3600000 * MS);
+	usleep(2000);
+	uint64_t begin = emu_clock_now(emu_clk) + 10 * MS;
+	for (unsigned i = 0; i < 4; i++) { /* a tick of 10 ms, each armed while the one before is waited for in vain */
+		emu_timer_arm(tick.timer, begin + i * 10 * MS);
+		wait_fired(i + 1);
+		ck_assert_uint_ge(emu_clock_now(emu_clk), begin + i * 10 * MS);
+	}
+	emu_timer_arm(tick.timer, begin + 31 * MS); /* sooner than a tick */
+	wait_fired(5);
+	usleep(40000); /* no tick comes */
+	emu_timer_arm(tick.timer, emu_clock_now(emu_clk) + 50 * MS);
+	emu_timer_arm(tick.timer, 0);
+	wait_fired(6);
+	emu_timer_arm(far.timer, 0);
+	wait_fired(7);
+	ck_assert_uint_eq(order[6], 1);
+	emu_timer_free(far.timer);
+	emu_timer_free(tick.timer);
+}
+END_TEST
+
 static void slow(void *opaque)
 {
 	n_fired = 1;
@@ -130,6 +160,7 @@ int main(void)
 	tcase_add_test(tc, test_time);
 	tcase_add_test(tc, test_order);
 	tcase_add_test(tc, test_rearm);
+	tcase_add_test(tc, test_sooner);
 	tcase_add_test(tc, test_free_waits);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite, CK_FORK_GETENV);
