@@ -98,11 +98,13 @@ void emu_jit_arrays_fini(struct emu_jit_arrays *arrays)
 bool jit_mem_init(struct jit *j, struct vmd_error *err)
 {
 	const struct emu_jit_arrays *arrays = &j->cpu->system->jit_arrays;
-	uint8_t *base = arrays->base + j->cpu->index * n_views(arrays) * VIEW_BYTES;
+	uint8_t *base = arrays->base;
 
 	j->n_slots = arrays->base ? arrays->n_slots : EMU_JIT_LOW_SETS;
 	j->set[1] = EMU_JIT_LOW_SETS;
-	if (!arrays->base) {
+	if (base) {
+		base += j->cpu->index * n_views(arrays) * VIEW_BYTES;
+	} else {
 		void *p = mmap(NULL, JIT_VIEWS * TABLE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		if (p == MAP_FAILED)
 			goto no_memory;

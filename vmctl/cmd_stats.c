@@ -201,7 +201,7 @@ static void print_lines(const json_t *lines)
 static bool pause_for(double seconds, bool keys)
 {
 	struct pollfd fd = { .fd = STDIN_FILENO, .events = POLLIN };
-	char c;
+	char c = 0;
 	if (!keys) {
 		struct timespec ts = { .tv_sec = (time_t)seconds };
 		ts.tv_nsec = (long)((seconds - (double)ts.tv_sec) * 1e9);
