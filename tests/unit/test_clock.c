@@ -113,7 +113,7 @@ START_TEST(test_sooner)
 	emu_timer_arm(far.timer, 3600000 * MS);
 	usleep(2000);
 	uint64_t begin = emu_clock_now(emu_clk) + 10 * MS;
-	for (unsigned i = 0; i < 4; i++) { /* a tick of 10 ms, each armed while the one before is waited for in vain */
+	for (unsigned i = 0; i < 4; i++) { /* of 10 ms; from the third on, the thread waits for it before it is armed */
 		emu_timer_arm(tick.timer, begin + i * 10 * MS);
 		wait_fired(i + 1);
 		ck_assert_uint_ge(emu_clock_now(emu_clk), begin + i * 10 * MS);
